@@ -1,0 +1,67 @@
+// Every limit of Lockstep, with its unit and its reason. Reaching one is an error that names it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace lockstep::limits {
+
+using namespace std::chrono_literals;
+
+// --- what a request may hold
+// -------------------------------------------------------------------------------------
+inline constexpr std::size_t kIdBytesMax =
+    64;  // ids and request ids: a UUID and some room for a prefix
+inline constexpr std::size_t kDisplayNameBytesMax = 200;  // a line of text
+inline constexpr std::size_t kStreetBytesMax = 200;       // a line of an address
+inline constexpr std::size_t kCityBytesMax = 100;         // the longest place names have under 100
+inline constexpr std::size_t kPostalCodeBytesMax =
+    16;  // the longest national format has 10 characters
+inline constexpr std::size_t kCategoryBytesMax = 100;  // a heading of a menu
+inline constexpr int kOrderLinesMax = 100;             // the largest of 10,127 real orders has 60
+inline constexpr int kQuantityMax = 1000;       // portions a line; the largest real one has 32
+inline constexpr int kMenuItemsMax = 1000;      // a menu; a real one has 248
+inline constexpr int kPostalPrefixesMax = 100;  // a delivery area
+inline constexpr int kPageSizeMax = 1000;       // rows of a list call
+inline constexpr int kPageSizeDefault = 50;     // the same where the caller names none
+inline constexpr std::size_t kPageTokenBytesMax = 256;  // one of our own tokens has under 200
+inline constexpr std::size_t kMessageBytesMax =
+    1 << 20;  // a full menu at its limits has under 700 KiB
+inline constexpr std::size_t kMetadataBytesMax = 16
+                                                 << 10;  // gRPC's own default is 8 KiB a direction
+inline constexpr int kFaultsMax = 100;                   // rules of one server
+
+// --- time
+// --------------------------------------------------------------------------------------------------------
+inline constexpr auto kTimeoutMax = 1h;  // any timeout, reserve, delay or limit that a user can set
+inline constexpr auto kCallLimitDefault = 30s;      // work on a call that came without a deadline
+inline constexpr auto kShutdownGraceDefault = 10s;  // work under way at SIGTERM
+inline constexpr auto kRequestIdRetention = 24h;    // how long a request can be repeated
+inline constexpr auto kCheckpointInterval =
+    200ms;                               // of the write-ahead log, by a thread of its own
+inline constexpr auto kBusyBudget = 5s;  // waiting for another process's lock on the same file
+inline constexpr auto kRetryAfterFull = 100ms;  // what RESOURCE_EXHAUSTED advises
+inline constexpr auto kRetryAfterUnreachable =
+    500ms;  // what UNAVAILABLE advises: the longest reconnect backoff
+
+// --- what a server holds at once
+// ---------------------------------------------------------------------------------
+inline constexpr int kCallsInFlightDefault = 20'000;  // at under 64 KiB each: 1.3 GB
+inline constexpr int kCallsInFlightMax = 100'000;     // what UpdateSettings accepts
+inline constexpr int kPoolThreadsDefault = 64;        // blocking orders at once
+inline constexpr int kPoolThreadsMax = 1024;          // at 8 MiB of address space each
+inline constexpr int kPoolQueueDefault = 256;         // blocking orders waiting for a thread
+inline constexpr int kPoolQueueMax = 100'000;
+inline constexpr std::size_t kStoreQueueMax = 100'000;  // writes waiting for the store thread
+inline constexpr int kCommitBatchMax =
+    256;  // writes a commit: 64 gain all there is to gain, see scripts/bench
+inline constexpr int kPurgeBatchRows = 500;  // rows a purge removes in one transaction: about 2 ms
+
+static_assert(kCallsInFlightDefault <= kCallsInFlightMax);
+static_assert(kStoreQueueMax >=
+              kCallsInFlightMax);  // a call under way has at most one write waiting
+static_assert(kPoolThreadsDefault <= kPoolThreadsMax && kPoolQueueDefault <= kPoolQueueMax);
+static_assert(kPageSizeDefault <= kPageSizeMax);
+static_assert(kRetryAfterUnreachable < kCallLimitDefault);
+
+}  // namespace lockstep::limits
