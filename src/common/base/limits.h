@@ -29,7 +29,12 @@ inline constexpr std::size_t kMessageBytesMax =
     1 << 20;  // a full menu at its limits has under 700 KiB
 inline constexpr std::size_t kMetadataBytesMax = 16
                                                  << 10;  // gRPC's own default is 8 KiB a direction
-inline constexpr int kFaultsMax = 100;                   // rules of one server
+inline constexpr std::size_t kViolationsMax =
+    16;  // fields that one error names: errors travel in metadata, of which many clients take 8 KiB
+inline constexpr std::size_t kRefusalsInErrorMax =
+    8;  // for the same reason; the order has them all
+inline constexpr std::size_t kRefusalTextBytesMax = 240;  // of each: two ids and the words between
+inline constexpr int kFaultsMax = 100;                    // rules of one server
 
 // --- time
 // --------------------------------------------------------------------------------------------------------

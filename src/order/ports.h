@@ -1,0 +1,114 @@
+// What placing an order needs from outside, as interfaces: the two questions and the store. A style
+// is one implementation of the two checks; a test fakes them here, and not the generated stubs.
+//
+// For every function with a done: done runs exactly once, perhaps before the function returns, on
+// any thread; the caller holds no lock across the call. The objects outlive every done.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/cancellation.h"
+#include "common/base/clock.h"
+#include "common/base/deadline.h"
+#include "common/base/status.h"
+#include "order/domain/order.h"
+
+namespace lockstep::order {
+
+// What the questions of one order share. A check copies what it needs beyond the call of Ask, but
+// *cancel lives until both have answered.
+struct CheckCall {
+  Deadline
+      caller;  // the budget: the caller's deadline, or the server's own limit where it sent none
+  bool caller_sent_deadline = true;  // false: caller is the server's own limit
+  DeadlinePolicy policy = DeadlinePolicy::kPropagate;
+  std::optional<Duration> consumer_timeout;
+  std::optional<Duration> restaurant_timeout;
+  Duration reserve = Duration::zero();
+  bool wait_for_ready = false;
+  bool drop_expired = true;        // false: a question is asked although the budget is gone
+  CancelSource* cancel = nullptr;  // the caller has gone; heeded where CancellationFollows(policy)
+  SteadyTime arrival;              // of the caller's call; CallTrace::start counts from it
+  Duration call_limit = Duration::max();  // bounds the wait for an answer where no deadline is sent
+};
+
+struct ConsumerQuestion {
+  std::string order_id;
+  std::string consumer_id;
+};
+
+struct MenuQuestion {
+  std::string order_id;
+  std::string restaurant_id;
+  std::vector<OrderLine> lines;
+  Address delivery_address;
+};
+
+// One call to a peer, as the receipt tells it.
+struct CallTrace {
+  std::string peer;                       // kConsumerPeer, kRestaurantPeer
+  std::string method;                     // "lockstep.consumer.v1.ConsumerService/ValidateConsumer"
+  int attempt = 1;                        // 1 for the first
+  std::optional<Duration> deadline_sent;  // what was left of it at the start; absent: none was sent
+  Duration start = Duration::zero();      // from the caller's arrival
+  Duration duration = Duration::zero();   // from the start until the answer
+  StatusCode code = StatusCode::kOk;
+  std::string peer_receipt;  // the peer's own receipt, serialized, opaque here; may be empty
+};
+
+// What became of a question. verdict: what the peer said, unjudged, or why it said nothing, in the
+// words that the caller of the order is to read (UNAVAILABLE with the peer and retry_after,
+// DEADLINE_EXCEEDED, INTERNAL with reason DOWNSTREAM_FAILED).
+template <typename Verdict>
+struct CheckResult {
+  StatusOr<Verdict> verdict;
+  std::vector<CallTrace> calls;  // each attempt, the first first; empty if none was begun
+};
+
+class ConsumerCheck {
+ public:
+  virtual ~ConsumerCheck() = default;
+  virtual void Ask(const CheckCall& call, const ConsumerQuestion& question,
+                   AnyInvocable<void(CheckResult<ConsumerVerdict>)> done) = 0;
+};
+
+class MenuCheck {
+ public:
+  virtual ~MenuCheck() = default;
+  virtual void Ask(const CheckCall& call, const MenuQuestion& question,
+                   AnyInvocable<void(CheckResult<MenuVerdict>)> done) = 0;
+};
+
+// A committed order and what its request asked for.
+struct StoredOutcome {
+  std::shared_ptr<const Order> order;
+  std::string fingerprint;
+};
+
+// What became of a write.
+struct InsertResult {
+  // OK: the order is durable, or existing is set. DEADLINE_EXCEEDED: not_after had passed before
+  // the commit was begun, and nothing was written.
+  Status status;
+  // Somebody else has committed the request id meanwhile: nothing was written, this stands.
+  std::optional<StoredOutcome> existing;
+  Duration commit_duration = Duration::zero();  // from the call until the answer, waiting included
+  int batch = 0;                                // writes that shared the commit; 0: none was made
+};
+
+class OrderStore {
+ public:
+  virtual ~OrderStore() = default;
+  // Nothing, if no committed order has that request id, or none that is still kept.
+  virtual void FindByRequestId(std::string request_id,
+                               AnyInvocable<void(StatusOr<std::optional<StoredOutcome>>)> done) = 0;
+  // Writes the order and its request id, where it has one, in one transaction. Answers after the
+  // commit.
+  virtual void Insert(std::shared_ptr<const Order> order, std::string fingerprint,
+                      Deadline not_after, AnyInvocable<void(InsertResult)> done) = 0;
+};
+
+}  // namespace lockstep::order
