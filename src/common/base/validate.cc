@@ -108,19 +108,20 @@ bool Violations::RequireRequestId(std::string_view field, std::string_view value
 
 bool Violations::RequireText(std::string_view field, std::string_view value, std::size_t max_bytes,
                              Empty empty) {
-  const std::size_t before = violations_.size() + left_out_;
+  std::string problem;
   if (value.empty()) {
-    if (empty == Empty::kRefused) Add(field, "is required");
+    if (empty == Empty::kRefused) problem = "is required";
   } else if (value.size() > max_bytes) {
-    Add(field, fmt::format("must be at most {} bytes, has {}", max_bytes, value.size()));
+    problem = fmt::format("must be at most {} bytes, has {}", max_bytes, value.size());
   } else if (!IsUtf8(value)) {
-    Add(field, "must be UTF-8, is not");
+    problem = "must be UTF-8, is not";
   } else if (const auto control = std::find_if(value.begin(), value.end(), IsControl);
              control != value.end()) {
-    Add(field, fmt::format("must have no control characters, has {} at byte {}",
-                           Quoted({&*control, 1}), control - value.begin() + 1));
+    problem = fmt::format("must have no control characters, has {} at byte {}",
+                          Quoted({&*control, 1}), control - value.begin() + 1);
   }
-  return violations_.size() + left_out_ == before;
+  if (!problem.empty()) Add(field, problem);
+  return problem.empty();
 }
 
 bool Violations::RequireRange(std::string_view field, std::int64_t value, std::int64_t low,
@@ -137,12 +138,40 @@ bool Violations::RequireTimeout(std::string_view field, Duration value) {
   return false;
 }
 
+bool Violations::RequireVersion(std::string_view field, std::int64_t value) {
+  if (value >= 0) return true;
+  Add(field, fmt::format("must be 0 (any) or more, is {}", value));
+  return false;
+}
+
+bool Violations::RequireMask(const std::vector<std::string>& paths,
+                             std::initializer_list<std::string_view> known) {
+  const auto odd = std::find_if(paths.begin(), paths.end(), [&](const std::string& path) {
+    return std::find(known.begin(), known.end(), path) == known.end();
+  });
+  if (!paths.empty() && odd == paths.end()) return true;
+  Add("update_mask", fmt::format("must name one or more of {}, {}", fmt::join(known, ", "),
+                                 paths.empty() ? "is empty" : "has " + Quoted(*odd)));
+  return false;
+}
+
 void Violations::Add(std::string_view field, std::string_view description) {
+  const bool named =
+      std::any_of(violations_.begin(), violations_.end(),
+                  [&](const FieldViolation& violation) { return violation.field == field; });
+  if (named) return;
   if (violations_.size() < limits::kViolationsMax) {
     violations_.push_back({std::string(field), std::string(description)});
   } else {
     ++left_out_;
   }
+}
+
+void Violations::AddAll(std::string_view path, const Violations& part) {
+  for (const FieldViolation& violation : part.violations_) {
+    Add(fmt::format("{}{}", path, violation.field), violation.description);
+  }
+  left_out_ += part.left_out_;
 }
 
 Status Violations::ToStatus() const {
@@ -151,6 +180,18 @@ Status Violations::ToStatus() const {
     violations.back().description += fmt::format(" (and {} more violations)", left_out_);
   }
   return InvalidRequest(std::move(violations));
+}
+
+Status CheckVersion(std::string_view subject, std::int64_t expected, std::int64_t current) {
+  if (expected == 0 || expected == current) return OkStatus();
+  ErrorDetail detail;
+  detail.reason = "VERSION_MISMATCH";
+  detail.metadata["expected_version"] = std::to_string(expected);
+  detail.metadata["version"] = std::to_string(current);
+  return MakeError(
+      StatusCode::kAborted,
+      fmt::format("{} is at version {}, not at {}: read it again", subject, current, expected),
+      std::move(detail));
 }
 
 }  // namespace lockstep

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,7 +24,9 @@ std::string Quoted(std::string_view text);
 std::string DurationText(Duration duration);
 
 // Collects what is wrong with one request. field is the path as the caller wrote it:
-// "lines[2].quantity". The Require functions return true if they found nothing wrong.
+// "lines[2].quantity". A field is named once, with what was found first: whoever turns a message
+// into a value adds what cannot be turned, and the checks of that value then add nothing. The
+// Require functions return true if they found nothing wrong.
 class Violations {
  public:
   // 1 to 64 of a-z, 0-9, "-", "_", ".".
@@ -42,7 +45,15 @@ class Violations {
   // Above zero, at most limits::kTimeoutMax.
   bool RequireTimeout(std::string_view field, Duration value);
 
+  // The version that a change expects: zero (any) or more.
+  bool RequireVersion(std::string_view field, std::int64_t value);
+  // update_mask: at least one path, each of those known.
+  bool RequireMask(const std::vector<std::string>& paths,
+                   std::initializer_list<std::string_view> known);
+
   void Add(std::string_view field, std::string_view description);
+  // Those of a part, with its path before their fields: "lines[2].".
+  void AddAll(std::string_view path, const Violations& part);
 
   bool empty() const { return violations_.empty(); }
   // INVALID_ARGUMENT, reason INVALID_REQUEST; OK if there is no violation.
@@ -52,5 +63,9 @@ class Violations {
   std::vector<FieldViolation> violations_;
   std::size_t left_out_ = 0;
 };
+
+// OK if expected is 0 (any version) or the current one; else ABORTED, reason VERSION_MISMATCH.
+// subject: "consumer 7".
+Status CheckVersion(std::string_view subject, std::int64_t expected, std::int64_t current);
 
 }  // namespace lockstep

@@ -39,12 +39,9 @@ void Validate(const NewOrder& order, Violations& violations) {
       const OrderLine& line = order.lines[i];
       // The paths are written only for a line that needs them: this runs for every order.
       Violations found;
-      found.RequireId("", line.menu_item_id);
-      found.RequireRange("", line.quantity, 1, limits::kQuantityMax);
-      if (found.empty()) continue;
-      violations.RequireId(fmt::format("lines[{}].menu_item_id", i), line.menu_item_id);
-      violations.RequireRange(fmt::format("lines[{}].quantity", i), line.quantity, 1,
-                              limits::kQuantityMax);
+      found.RequireId("menu_item_id", line.menu_item_id);
+      found.RequireRange("quantity", line.quantity, 1, limits::kQuantityMax);
+      if (!found.empty()) violations.AddAll(fmt::format("lines[{}].", i), found);
     }
   }
   const Address& address = order.delivery_address;
