@@ -36,6 +36,8 @@ foreach(proto IN LISTS proto_files)
   list(APPEND proto_sources ${outputs})
 endforeach()
 
+add_custom_target(lockstep_generated DEPENDS ${proto_sources})  # for tools that read the code and do not compile it
+
 add_library(lockstep_protos STATIC ${proto_sources})
 target_include_directories(lockstep_protos SYSTEM PUBLIC "${proto_out}")
 target_link_libraries(lockstep_protos PUBLIC gRPC::grpc++ protobuf::libprotobuf Threads::Threads)
