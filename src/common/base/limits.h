@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 namespace lockstep::limits {
 
@@ -61,10 +62,17 @@ inline constexpr std::size_t kStoreQueueMax = 100'000;  // writes waiting for th
 inline constexpr int kCommitBatchMax =
     256;  // writes a commit: 64 gain all there is to gain, see scripts/bench
 inline constexpr int kPurgeBatchRows = 500;  // rows a purge removes in one transaction: about 2 ms
+inline constexpr int kStoreCacheKibibytes = 64 << 10;   // pages in memory: the writer's connection
+inline constexpr int kReaderCacheKibibytes = 8 << 10;   // the same of each reader's
+inline constexpr int kReaderThreadsDefault = 2;         // a file; reads come from memory mostly
+inline constexpr std::size_t kReadQueueMax = 100'000;   // reads waiting for a reader thread
+inline constexpr int kCachedStatementsMax = 256;        // a connection; a service has under 60
+inline constexpr std::int64_t kWalBytesMax = 64 << 20;  // of the log: beyond it, it is restarted
 
 static_assert(kCallsInFlightDefault <= kCallsInFlightMax);
 static_assert(kStoreQueueMax >=
               kCallsInFlightMax);  // a call under way has at most one write waiting
+static_assert(kReadQueueMax >= kCallsInFlightMax);  // and at most one read
 static_assert(kPoolThreadsDefault <= kPoolThreadsMax && kPoolQueueDefault <= kPoolQueueMax);
 static_assert(kPageSizeDefault <= kPageSizeMax);
 static_assert(kRetryAfterUnreachable < kCallLimitDefault);
