@@ -53,3 +53,5 @@ target_precompile_headers(lockstep_pch PRIVATE
   <lockstep/consumer/v1/consumer.grpc.pb.h> <lockstep/control/v1/control.grpc.pb.h>
   <lockstep/order/v1/order.grpc.pb.h> <lockstep/restaurant/v1/restaurant.grpc.pb.h>)
 target_link_libraries(lockstep_pch PUBLIC fmt::fmt)
+# The warnings of those who use it: -Wpedantic decides which macros the compiler predefines.
+target_compile_options(lockstep_pch PRIVATE ${LOCKSTEP_WARNINGS})

@@ -10,7 +10,6 @@ namespace lockstep::limits {
 using namespace std::chrono_literals;
 
 // --- what a request may hold
-// -------------------------------------------------------------------------------------
 inline constexpr std::size_t kIdBytesMax =
     64;  // ids and request ids: a UUID and some room for a prefix
 inline constexpr std::size_t kDisplayNameBytesMax = 200;  // a line of text
@@ -36,9 +35,10 @@ inline constexpr std::size_t kRefusalsInErrorMax =
     8;  // for the same reason; the order has them all
 inline constexpr std::size_t kRefusalTextBytesMax = 240;  // of each: two ids and the words between
 inline constexpr int kFaultsMax = 100;                    // rules of one server
+inline constexpr std::size_t kErrorDetailBytesMax =
+    5 << 10;  // clients accept 8 KiB of trailers, in base64: 6 KiB
 
 // --- time
-// --------------------------------------------------------------------------------------------------------
 inline constexpr auto kTimeoutMax = 1h;  // any timeout, reserve, delay or limit that a user can set
 inline constexpr auto kCallLimitDefault = 30s;      // work on a call that came without a deadline
 inline constexpr auto kShutdownGraceDefault = 10s;  // work under way at SIGTERM
@@ -51,7 +51,6 @@ inline constexpr auto kRetryAfterUnreachable =
     500ms;  // what UNAVAILABLE advises: the longest reconnect backoff
 
 // --- what a server holds at once
-// ---------------------------------------------------------------------------------
 inline constexpr int kCallsInFlightDefault = 20'000;  // at under 64 KiB each: 1.3 GB
 inline constexpr int kCallsInFlightMax = 100'000;     // what UpdateSettings accepts
 inline constexpr int kPoolThreadsDefault = 64;        // blocking orders at once

@@ -1,0 +1,59 @@
+// Where a continuation runs. An operation that waits for others (a store, a peer) is given an
+// Executor and runs all of its own steps there, one at a time, so that it needs no lock.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "common/base/status.h"
+
+namespace lockstep {
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  // Runs work later, once, in the order of the calls. Any thread.
+  virtual void Post(AnyInvocable<void()> work) = 0;
+};
+
+// A thread that is held: it runs what is posted to it until it is released. One thread calls Run;
+// any may Post and Release. It is what makes a blocking style hold its thread while a commit is
+// under way.
+class HeldThread final : public Executor {
+ public:
+  void Post(AnyInvocable<void()> work) override {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(work));
+    // Under the lock: once it is given up, the thread in Run may return and destroy this object.
+    wake_.notify_one();
+  }
+
+  // Lets Run return. May be called by posted work, and before Run.
+  void Release() {
+    const std::lock_guard lock(mutex_);
+    released_ = true;
+    wake_.notify_one();
+  }
+
+  void Run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      wake_.wait(lock, [this] { return released_ || !posted_.empty(); });
+      if (posted_.empty()) return;
+      std::vector<AnyInvocable<void()>> batch = std::exchange(posted_, {});
+      lock.unlock();
+      for (AnyInvocable<void()>& work : batch) work();
+      lock.lock();
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool released_ = false;
+  std::vector<AnyInvocable<void()>> posted_;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,29 @@
+#include "common/rpc/health_board.h"
+
+#include <grpcpp/health_check_service_interface.h>
+
+namespace lockstep::rpc {
+
+void HealthBoard::Add(grpc::Server& server) {
+  const std::lock_guard lock(mutex_);
+  servers_.push_back(&server);
+  for (const auto& [name, serving] : names_)
+    server.GetHealthCheckService()->SetServingStatus(name, serving);
+}
+
+void HealthBoard::Set(const std::string& name, bool serving) {
+  const std::lock_guard lock(mutex_);
+  const auto [place, added] = names_.emplace(name, serving);
+  if (!added && place->second == serving) return;
+  place->second = serving;
+  for (grpc::Server* server : servers_)
+    server->GetHealthCheckService()->SetServingStatus(name, serving);
+}
+
+bool HealthBoard::Serving(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto place = names_.find(name);
+  return place != names_.end() && place->second;
+}
+
+}  // namespace lockstep::rpc

@@ -1,0 +1,88 @@
+#include "common/rpc/server.h"
+
+#include <fmt/format.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/security/server_credentials.h>
+
+#include <utility>
+
+#include "common/base/limits.h"
+
+namespace lockstep::rpc {
+
+void EnableReflectionAndHealth() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+}
+
+Listener::Listener(grpc::ServerBuilder& builder, std::string address) : asked_(std::move(address)) {
+  builder.AddListeningPort(asked_, grpc::InsecureServerCredentials(), port_.get());
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMessageBytesMax));
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
+                             static_cast<int>(limits::kMetadataBytesMax));
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Our own channels ping after 10 s; a shorter interval than that would be answered with GOAWAY.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+}
+
+StatusOr<std::unique_ptr<grpc::Server>> Listener::Built(
+    std::unique_ptr<grpc::Server> server) const {
+  if (server != nullptr && *port_ != 0) return server;
+  return MakeError(StatusCode::kUnavailable, "LISTEN_FAILED",
+                   fmt::format("cannot listen on {}: the address is taken, or is none of this "
+                               "machine's; choose another, or "
+                               "port 0 for a free one",
+                               asked_));
+}
+
+std::string Listener::address() const {
+  return fmt::format("{}:{}", asked_.substr(0, asked_.rfind(':')), *port_);
+}
+
+StatusOr<std::unique_ptr<QueueServer>> QueueServer::Start(
+    const Options& options, const std::vector<grpc::Service*>& services,
+    const std::vector<MethodBase*>& methods, CallRules& rules) {
+  grpc::ServerBuilder builder;
+  const Listener listener(builder, options.address);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues;
+  for (int i = 0; i < options.loops; ++i) queues.push_back(builder.AddCompletionQueue());
+  StatusOr<std::unique_ptr<grpc::Server>> server = listener.Built(builder.BuildAndStart());
+  if (!server.ok()) {
+    for (const auto& queue : queues) {
+      queue->Shutdown();
+      void* tag = nullptr;
+      bool ok = false;
+      while (queue->Next(&tag, &ok)) {
+      }
+    }
+    return server.status();
+  }
+  std::unique_ptr<QueueServer> self(new QueueServer);
+  self->server_ = *std::move(server);
+  self->address_ = listener.address();
+  for (auto& queue : queues) {
+    grpc::ServerCompletionQueue& server_queue = *queue;
+    self->loops_.push_back(std::make_unique<CompletionLoop>(std::move(queue)));
+    for (MethodBase* method : methods)
+      method->Accept(*self->loops_.back(), server_queue, rules, self->live_);
+  }
+  return self;
+}
+
+QueueServer::~QueueServer() { Shutdown(Duration::zero()); }
+
+void QueueServer::Shutdown(Duration grace) {
+  if (std::exchange(shut_, true)) return;
+  server_->Shutdown(std::chrono::system_clock::now() +
+                    std::chrono::duration_cast<std::chrono::system_clock::duration>(grace));
+  // What the calls wait for on other servers would keep them until its own end: it is cancelled.
+  for (const auto& loop : loops_) loop->CancelAll();
+  live_.WaitForNone();
+  for (const auto& loop : loops_) loop->Stop();
+}
+
+}  // namespace lockstep::rpc

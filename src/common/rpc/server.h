@@ -1,0 +1,73 @@
+// A server on completion queues, and what every server of ours is built with.
+//
+// Threads: one a loop; gRPC's own beside them. Stop order: stop accepting and let calls under way
+// end within the grace; cancel the rest; wait for the last call object; only then stop the loops
+// (TRAPS 9, 10, 23, 24).
+#pragma once
+
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/base/status.h"
+#include "common/rpc/completion_loop.h"
+#include "common/rpc/server_call.h"
+
+namespace lockstep::rpc {
+
+// What all servers of the process have: reflection and health. Before the first server is built.
+void EnableReflectionAndHealth();
+
+// An address to listen on, and the builder set up for it: limits, keepalive, SO_REUSEPORT off.
+class Listener {
+ public:
+  // address: "127.0.0.1:50051"; port 0 takes a free one.
+  Listener(grpc::ServerBuilder& builder, std::string address);
+  // After BuildAndStart: the server, or UNAVAILABLE, reason LISTEN_FAILED, naming the address.
+  StatusOr<std::unique_ptr<grpc::Server>> Built(std::unique_ptr<grpc::Server> server) const;
+  // With the port that was taken. After Built.
+  std::string address() const;
+
+ private:
+  std::string asked_;
+  std::unique_ptr<int> port_ = std::make_unique<int>(0);  // gRPC writes it while building
+};
+
+class QueueServer {
+ public:
+  struct Options {
+    std::string address;
+    int loops = 1;
+  };
+
+  // services: the generated ones, with raw methods. methods, rules: outlive the server.
+  static StatusOr<std::unique_ptr<QueueServer>> Start(const Options& options,
+                                                      const std::vector<grpc::Service*>& services,
+                                                      const std::vector<MethodBase*>& methods,
+                                                      CallRules& rules);
+  ~QueueServer();  // Shutdown(0)
+
+  grpc::Server& server() { return *server_; }
+  const std::string& address() const { return address_; }
+  std::vector<std::unique_ptr<CompletionLoop>>& loops() { return loops_; }
+
+  // Stops accepting, waits until calls under way have ended or grace has passed, cancels the rest,
+  // waits for them, stops the loops. Whoever answers calls (a store thread, a pool) must still run
+  // meanwhile. Idempotent; one thread.
+  void Shutdown(Duration grace);
+
+ private:
+  QueueServer() = default;
+
+  std::string address_;
+  LiveCalls live_;
+  std::vector<std::unique_ptr<CompletionLoop>> loops_;
+  std::unique_ptr<grpc::Server> server_;
+  bool shut_ = false;
+};
+
+}  // namespace lockstep::rpc

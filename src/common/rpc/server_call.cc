@@ -1,0 +1,190 @@
+#include "common/rpc/server_call.h"
+
+#include <fmt/format.h>
+
+#include "common/base/check.h"
+#include "common/base/log.h"
+#include "common/rpc/grpc_time.h"
+#include "common/rpc/proto_values.h"
+#include "common/rpc/status_details.h"
+
+namespace lockstep::rpc {
+namespace {
+
+SteadyTime Now() { return std::chrono::steady_clock::now(); }
+
+double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+Status CallsInFlightMax(int calls_max) {
+  ErrorDetail detail;
+  detail.reason = "CALLS_IN_FLIGHT_MAX";
+  detail.metadata = {{"limit", "calls_in_flight_max"}};
+  detail.retry_after = limits::kRetryAfterFull;
+  return MakeError(
+      StatusCode::kResourceExhausted,
+      fmt::format(
+          "{} calls are under way, the most that calls_in_flight_max allows; try again later",
+          calls_max),
+      std::move(detail));
+}
+
+}  // namespace
+
+Budget BudgetAtArrival(Deadline sent, SteadyTime arrival, const CallRules& rules) {
+  if (sent.is_finite()) return {sent, true};
+  return {Deadline::After(arrival, Duration(rules.call_limit.load(std::memory_order_relaxed))),
+          false};
+}
+
+Status BudgetGone(std::string_view when) {
+  return MakeError(
+      StatusCode::kDeadlineExceeded, "BUDGET_GONE",
+      fmt::format(
+          "the deadline had passed, or the caller had gone, {}; nothing was begun after that",
+          when));
+}
+
+void FillReceipt(const ReceiptBasis& basis, SteadyTime now, call::v1::Receipt& receipt) {
+  receipt.set_node(basis.node);
+  receipt.set_method(basis.method);
+  if (receipt.shell() == call::v1::SHELL_UNSPECIFIED) receipt.set_shell(basis.shell);
+  SetTime(basis.arrival_wall, receipt.mutable_arrival_time());
+  SetDuration(basis.budget.deadline.Remaining(basis.arrival), receipt.mutable_budget());
+  receipt.set_budget_source(basis.budget.from_caller ? call::v1::BUDGET_SOURCE_CALLER
+                                                     : call::v1::BUDGET_SOURCE_SERVER_LIMIT);
+  SetDuration(now - basis.arrival, receipt.mutable_total());
+}
+
+void RecordEnd(const CallRules& rules, const EndedCall& call, const Status& status,
+               const std::string& peer) {
+  if (rules.observer != nullptr) rules.observer->Ended(call);
+  if (status.ok()) return;
+  log::Warning("call_failed", {{"method", call.method},
+                               {"code", CodeName(status.code())},
+                               {"reason", DetailOf(status).reason},
+                               {"message", MessageOf(status)},
+                               {"seconds", Seconds(call.took)},
+                               {"peer", peer}});
+}
+
+ServerCallBase::ServerCallBase(MethodBase& method, CompletionLoop& loop,
+                               grpc::ServerCompletionQueue& queue, CallRules& rules,
+                               LiveCalls& live)
+    : method_(method), loop_(loop), queue_(queue), rules_(rules), live_(live) {
+  live_.Add();
+  context_.AsyncNotifyWhenDone(over_tag_.Tag());
+}
+
+ServerCallBase::~ServerCallBase() { live_.Remove(); }
+
+void ServerCallBase::Requested(bool ok) {
+  if (!ok) {
+    delete this;
+    return;
+  }
+  method_.Accept(loop_, queue_, rules_, live_);
+  arrival_ = Now();
+  arrival_wall_ = std::chrono::system_clock::now();
+  budget_ = BudgetAtArrival(FromTimespec(context_.raw_deadline()), arrival_, rules_);
+  const int in_flight = rules_.calls.Add(*this);
+  const int in_flight_max = rules_.calls_in_flight_max.load(std::memory_order_relaxed);
+  if (in_flight > in_flight_max) {
+    Fail(CallsInFlightMax(in_flight_max));
+    return;
+  }
+  fault_delay_ = method_.site().Strike();
+  if (fault_delay_ == Duration::zero()) {
+    Begin();
+    return;
+  }
+  delay_.emplace();
+  delay_->Set(&queue_, ToTimespec(Deadline::After(arrival_, fault_delay_)), delayed_tag_.Tag());
+}
+
+void ServerCallBase::Delayed(bool /*ok: Begin looks at the budget itself*/) { Begin(); }
+
+void ServerCallBase::Begin() {
+  if (rules_.drop_expired.load(std::memory_order_relaxed) && Abandoned(Now())) {
+    Fail(BudgetGone(fault_delay_ == Duration::zero() ? "on arrival"
+                                                     : "when a fault's delay was over"));
+    return;
+  }
+  const Status parsed = Parse(request_bytes_);
+  request_bytes_.Clear();
+  begun_ = true;
+  if (!parsed.ok()) {
+    Fail(parsed);
+    return;
+  }
+  Handle();
+}
+
+void ServerCallBase::Over(bool /*ok*/) {
+  over_ = true;
+  if (context_.IsCancelled()) {
+    gone_.store(true, std::memory_order_relaxed);
+    cancel_source_.Cancel();
+    if (delay_) delay_->Cancel();
+  }
+  LeaveIfOver();
+}
+
+void ServerCallBase::Answered(bool /*ok: nobody there to take it is no concern of ours*/) {
+  answered_ = true;
+  LeaveIfOver();
+}
+
+void ServerCallBase::LeaveIfOver() {
+  if (over_ && answered_) delete this;
+}
+
+void ServerCallBase::CountEnd(const Status& status) {
+  LOCKSTEP_CHECK(!ended_.exchange(true));  // an answer is given once
+  const SteadyTime now = Now();
+  RecordEnd(rules_,
+            {method_.name(), status.code(), now - arrival_, begun_, budget_.deadline.Passed(now),
+             Abandoned(now), duplicate_},
+            status, status.ok() ? std::string() : context_.peer());
+  rules_.calls.Remove(*this);
+}
+
+void ServerCallBase::Fail(const Status& status, call::v1::Receipt* receipt) {
+  call::v1::Receipt own;
+  call::v1::Receipt& filled = receipt != nullptr ? *receipt : own;
+  CompleteReceipt(filled);
+  const grpc::Status answer = ToGrpcStatus(status, &filled);
+  CountEnd(status);
+  writer_.FinishWithError(answer, answered_tag_.Tag());
+}
+
+void ServerCallBase::Send(const grpc::ByteBuffer& response, const std::string& trailer) {
+  if (!trailer.empty()) context_.AddTrailingMetadata("lockstep-receipt", trailer);
+  CountEnd(OkStatus());
+  writer_.Finish(response, grpc::Status::OK, answered_tag_.Tag());
+}
+
+void ServerCallBase::CompleteReceipt(call::v1::Receipt& receipt) const {
+  FillReceipt(receipt_basis(), Now(), receipt);
+  if (fault_delay_ > Duration::zero()) SetDuration(fault_delay_, receipt.mutable_fault_delay());
+}
+
+std::string ServerCallBase::ReceiptLine() const {
+  return fmt::format(
+      "node={}; shell=QUEUE; budget={:.6f}s; budget_source={}; fault_delay={:.6f}s; total={:.6f}s",
+      rules_.node, Seconds(budget_.deadline.Remaining(arrival_)),
+      budget_.from_caller ? "CALLER" : "SERVER_LIMIT", Seconds(fault_delay_),
+      Seconds(Now() - arrival_));
+}
+
+CallTable::Description ServerCallBase::Describe() const {
+  return {method_.name(),
+          context_.peer(),
+          arrival_,
+          arrival_wall_,
+          budget_.deadline,
+          budget_.from_caller,
+          gone_.load(std::memory_order_relaxed),
+          call::v1::SHELL_QUEUE};
+}
+
+}  // namespace lockstep::rpc

@@ -1,0 +1,236 @@
+// The queue server and the outgoing call against each other: answers, budgets, limits,
+// cancellation, and stopping with calls in flight.
+#include <grpcpp/generic/generic_stub.h>
+
+#include <atomic>
+#include <future>
+#include <random>
+
+#include "common/rpc/proto_values.h"
+#include "common/rpc/status_details.h"
+#include "tests/rpc/test_server.h"
+
+namespace lockstep::rpc {
+namespace {
+
+using namespace std::chrono_literals;
+
+grpc::Status Ask(ConsumerService::Stub& stub, ValidateConsumerResponse& response,
+                 std::optional<Duration> timeout = 10s, const std::string& order_id = "o-1") {
+  grpc::ClientContext context;
+  if (timeout)
+    context.set_deadline(ToTimespec(Deadline::After(std::chrono::steady_clock::now(), *timeout)));
+  ValidateConsumerRequest request;
+  request.set_order_id(order_id);
+  return stub.ValidateConsumer(&context, request, &response);
+}
+
+TEST_CASE("a call is answered, and its receipt says what arrived") {
+  TestServer server(Echo);
+  const auto stub = server.Stub();
+  ValidateConsumerResponse response;
+  REQUIRE(Ask(*stub, response, 5s).ok());
+  REQUIRE(response.verdict().order_id() == "o-1");
+  REQUIRE(response.receipt().node() == "test");
+  REQUIRE(response.receipt().method() == kValidateConsumer);
+  REQUIRE(response.receipt().shell() == call::v1::SHELL_QUEUE);
+  REQUIRE(response.receipt().budget_source() == call::v1::BUDGET_SOURCE_CALLER);
+  const Duration budget = ToDuration(response.receipt().budget());
+  REQUIRE(budget <= 5001ms);  // a deadline is rounded up to the next millisecond on the wire
+  REQUIRE(budget > 4s);
+}
+
+TEST_CASE("a call without a deadline works under the server's own limit, and the receipt says so") {
+  TestServer server(Echo);
+  server.rules().call_limit = Duration(7s).count();
+  const auto stub = server.Stub();
+  ValidateConsumerResponse response;
+  REQUIRE(Ask(*stub, response, std::nullopt).ok());
+  REQUIRE(response.receipt().budget_source() == call::v1::BUDGET_SOURCE_SERVER_LIMIT);
+  REQUIRE(ToDuration(response.receipt().budget()) == 7s);
+}
+
+TEST_CASE("an error carries reason, fields and receipt") {
+  TestServer server(
+      [](ValidateCall& call) { call.Fail(InvalidRequest({{"consumer_id", "is required"}})); });
+  const auto stub = server.Stub();
+  ValidateConsumerResponse response;
+  const grpc::Status status = Ask(*stub, response);
+  REQUIRE(status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+  const ErrorDetail detail = DetailOf(FromGrpcStatus(status));
+  REQUIRE(detail.reason == "INVALID_REQUEST");
+  REQUIRE(detail.violations == std::vector<FieldViolation>{{"consumer_id", "is required"}});
+  call::v1::Receipt receipt;
+  REQUIRE(ReceiptOf(status, receipt));
+  REQUIRE(receipt.node() == "test");
+}
+
+TEST_CASE("a string that is not UTF-8 is an INVALID_ARGUMENT that names the field") {
+  TestServer server(Echo);
+  grpc::GenericStub stub(MakeChannel(server.server().address()));
+  const auto loop = ClientLoop();
+  const auto send = [&](std::string bytes) {
+    const grpc::Slice slice(bytes);
+    const grpc::ByteBuffer request(&slice, 1);
+    std::promise<Status> answer;
+    grpc::ClientContext context;
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    struct Ended final : Operation {
+      std::promise<void> promise;
+      void Complete(bool) noexcept override { promise.set_value(); }
+    } ended;
+    auto call = stub.PrepareUnaryCall(
+        &context, "/lockstep.consumer.v1.ConsumerService/ValidateConsumer", request, loop->queue());
+    call->StartCall();
+    call->Finish(&response, &status, ended.Tag());
+    ended.promise.get_future().wait();
+    return FromGrpcStatus(status);
+  };
+  const Status not_utf8 = send("\x12\x02\xff\xfe");  // field 2, consumer_id
+  REQUIRE(not_utf8.code() == StatusCode::kInvalidArgument);
+  REQUIRE(DetailOf(not_utf8).violations ==
+          std::vector<FieldViolation>{{"consumer_id", "must be UTF-8"}});
+  const Status nested = send("\x1a\x03\x0a\x01\x80");  // field 3, order_total, its field 1
+  REQUIRE(DetailOf(nested).violations ==
+          std::vector<FieldViolation>{{"order_total.currency_code", "must be UTF-8"}});
+  const Status broken = send("\x12\x7f");  // says 127 bytes and has none
+  REQUIRE(broken.code() == StatusCode::kInvalidArgument);
+  REQUIRE(DetailOf(broken).reason == "MALFORMED_MESSAGE");
+}
+
+TEST_CASE("a call too many is refused, and says which limit") {
+  std::promise<ValidateCall*> held;
+  std::atomic<int> begun = 0;
+  TestServer server([&](ValidateCall& call) {
+    if (begun++ == 0) {
+      held.set_value(&call);
+    } else {
+      Echo(call);
+    }
+  });
+  server.rules().calls_in_flight_max = 1;
+  const auto stub = server.Stub();
+  std::thread first([&] {
+    ValidateConsumerResponse response;
+    REQUIRE(Ask(*stub, response).ok());
+  });
+  ValidateCall* const call = held.get_future().get();
+  ValidateConsumerResponse response;
+  const grpc::Status refused = Ask(*stub, response);
+  REQUIRE(refused.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
+  const ErrorDetail detail = DetailOf(FromGrpcStatus(refused));
+  REQUIRE(detail.reason == "CALLS_IN_FLIGHT_MAX");
+  REQUIRE(detail.retry_after);
+  Echo(*call);
+  first.join();
+}
+
+TEST_CASE("a caller that leaves is noticed by the one who works for it") {
+  std::promise<void> cancelled;
+  std::optional<CancelSource::Hook> hook;
+  std::promise<ValidateCall*> held;
+  TestServer server([&](ValidateCall& call) {
+    hook.emplace(call.cancel_source(), [&] { cancelled.set_value(); });
+    held.set_value(&call);
+  });
+  const auto stub = server.Stub();
+  grpc::ClientContext context;
+  std::thread client([&] {
+    ValidateConsumerResponse response;
+    REQUIRE(stub->ValidateConsumer(&context, ValidateConsumerRequest(), &response).error_code() ==
+            grpc::StatusCode::CANCELLED);
+  });
+  ValidateCall* const call = held.get_future().get();
+  context.TryCancel();
+  cancelled.get_future().wait();
+  client.join();
+  hook.reset();
+  Echo(*call);
+}
+
+TEST_CASE("a delay holds no call longer than its caller waits, and what expired is not begun") {
+  std::atomic<int> begun = 0;
+  TestServer server([&](ValidateCall& call) {
+    ++begun;
+    Echo(call);
+  });
+  REQUIRE(server.faults().Set({{kValidateConsumer, 30s}}, "faults").ok());
+  const auto stub = server.Stub();
+  ValidateConsumerResponse response;
+  REQUIRE(Ask(*stub, response, 50ms).error_code() == grpc::StatusCode::DEADLINE_EXCEEDED);
+  // Wait until the server has let go of it, which is long before the delay ends.
+  const SteadyTime patience = std::chrono::steady_clock::now() + 5s;
+  while (server.rules().calls.now() > 0 && std::chrono::steady_clock::now() < patience)
+    std::this_thread::yield();
+  REQUIRE(server.rules().calls.now() == 0);
+  REQUIRE(begun == 0);
+  REQUIRE(server.faults().List().front().fired == 1);
+}
+
+TEST_CASE("a taken port is an error with the address in it") {
+  TestServer server(Echo);
+  CallRules rules;
+  const auto second = QueueServer::Start({.address = server.server().address()}, {}, {}, rules);
+  REQUIRE_FALSE(second.ok());
+  REQUIRE(DetailOf(second.status()).reason == "LISTEN_FAILED");
+  REQUIRE(MessageOf(second.status()).find(server.server().address()) != std::string::npos);
+}
+
+TEST_CASE("servers and loops stop cleanly with calls in flight, a thousand times", "[cycles]") {
+  constexpr int kCycles = 1000;
+  constexpr int kCalls = 8;
+  std::mt19937 random(20240607);
+  for (int cycle = 0; cycle < kCycles; ++cycle) {
+    std::atomic<int> done = 0;
+    std::mutex held_mutex;
+    std::vector<ValidateCall*> held;
+    // Half of the calls are answered at once, the others are held until the server stops.
+    TestServer server([&](ValidateCall& call) {
+      if (call.request().order_id() == "held") {
+        const std::lock_guard lock(held_mutex);
+        held.push_back(&call);
+      } else {
+        Echo(call);
+      }
+    });
+    const auto stub = server.Stub();
+    const auto loop = ClientLoop();
+    for (int i = 0; i < kCalls; ++i) {
+      ValidateConsumerRequest request;
+      if (i % 2 == 0) request.set_order_id("held");
+      UnaryCall<ValidateConsumerResponse>::Start(
+          *loop, *stub, &ConsumerService::Stub::PrepareAsyncValidateConsumer, request,
+          {.deadline = Deadline::After(std::chrono::steady_clock::now(), 30s)},
+          [&](const grpc::Status&, ValidateConsumerResponse&) { ++done; });
+    }
+    if (random() % 2 == 0) {
+      // Stop the client first, while its calls are in flight.
+      loop->Stop();
+      REQUIRE(done == kCalls);
+    }
+    std::atomic<bool> stopped = false;
+    std::thread releaser([&] {
+      // Someone else's thread answers what is held, while the server is shutting down, until it has
+      // stopped.
+      while (!stopped || server.rules().calls.now() > 0) {
+        std::vector<ValidateCall*> batch;
+        {
+          const std::lock_guard lock(held_mutex);
+          batch.swap(held);
+        }
+        for (ValidateCall* call : batch) Echo(*call);
+        std::this_thread::yield();
+      }
+    });
+    server.server().server().Shutdown(std::chrono::system_clock::now() + 5s);
+    stopped = true;
+    releaser.join();
+    server.server().Shutdown(0s);
+    loop->Stop();
+    REQUIRE(done == kCalls);
+  }
+}
+
+}  // namespace
+}  // namespace lockstep::rpc
