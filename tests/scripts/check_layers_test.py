@@ -32,7 +32,7 @@ PLANTS = [
     ("tests/base/planted.cc", OPENING + "void F() {\n  usleep(1);\n}\n", "3: sleep: "),
     ("tests/base/planted.cc", OPENING + "// TO" "DO: later\n", "2: text: `TO" "DO`"),
     ("src/lab/planted.cc", OPENING + "co_await x;\n", "2: text: `co_await`"),
-    ("src/lab/planted.cc", OPENING * 401, "401: length: the file has 401 lines"),
+    ("src/lab/planted.cc", OPENING * 451, "451: length: the file has 451 lines"),
     ("src/lab/planted.cc", OPENING + "void F(int a) {\n" + "  a++;\n" * 71 + "}\n", "2: function: a body of 71 lines"),
     ("src/lab/planted.cc", OPENING + "class A {\n  void F(int a,\n         int b) {\n" + "    a++;\n" * 71 + "  }\n};\n",
      "4: function: a body of 71 lines"),
