@@ -5,6 +5,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
+
+#include "common/base/limits.h"
 
 namespace lockstep::store {
 namespace {
@@ -85,6 +88,29 @@ bool IsFaultOfTheFile(int code) {
     default:
       return false;
   }
+}
+
+Status Stopping(const std::string& path) {
+  ErrorDetail detail;
+  detail.reason = "STOPPING";
+  detail.retry_after = limits::kRetryAfterUnreachable;
+  return MakeError(StatusCode::kUnavailable, fmt::format("database {} is being closed", path),
+                   std::move(detail));
+}
+
+Status QueueFull(const std::string& path, std::string_view what, std::size_t queue_max) {
+  ErrorDetail detail;
+  detail.reason = "STORE_QUEUE_FULL";
+  detail.retry_after = limits::kRetryAfterFull;
+  return MakeError(StatusCode::kResourceExhausted,
+                   fmt::format("{} {} are waiting for database {}", queue_max, what, path),
+                   std::move(detail));
+}
+
+Status BudgetGone(std::string_view what) {
+  return MakeError(
+      StatusCode::kDeadlineExceeded, "BUDGET_GONE",
+      fmt::format("the budget was gone before the {} was begun; it was not done", what));
 }
 
 }  // namespace lockstep::store

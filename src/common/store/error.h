@@ -7,6 +7,7 @@
 //   STORE_FAILED                                          INTERNAL: everything else
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -21,5 +22,10 @@ Status SqliteError(sqlite3* connection, int code, const std::string& path, std::
 
 // True if the file, not the question asked of it, is at fault: full, locked, read-only, broken.
 bool IsFaultOfTheFile(int code);
+
+// The refusals of the threads that work on a file: STOPPING, STORE_QUEUE_FULL, BUDGET_GONE.
+Status Stopping(const std::string& path);
+Status QueueFull(const std::string& path, std::string_view what, std::size_t queue_max);
+Status BudgetGone(std::string_view what);
 
 }  // namespace lockstep::store

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/store/error.h"
 #include "common/store/transaction.h"
 
 namespace lockstep::store {
@@ -38,14 +39,14 @@ StoreThread::~StoreThread() { Stop(); }
 
 void StoreThread::Submit(Work work, Deadline not_after, Done done) {
   const SteadyTime now = options_.clock->Now();
-  Refusal refusal = Refusal::kNone;
+  Status refused;
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) {
-      refusal = Refusal::kStopping;
+      refused = Stopping(database_->path());
     } else if (waiting() >= options_.queue_max) {
-      refusal = Refusal::kQueueFull;
+      refused = QueueFull(database_->path(), "writes", options_.queue_max);
     } else {
       waiting_.fetch_add(1, std::memory_order_relaxed);
       incoming_.push_back({std::move(work), std::move(done), not_after, now});
@@ -54,29 +55,9 @@ void StoreThread::Submit(Work work, Deadline not_after, Done done) {
   }
   // Only the first of a burst pays for waking the thread: while it is busy, it looks by itself.
   if (wake) wake_.notify_one();
-  if (refusal == Refusal::kNone) return;
+  if (refused.ok()) return;
   work = nullptr;
-  Refuse(refusal, std::move(done));
-}
-
-void StoreThread::Refuse(Refusal refusal, Done done) {
-  ErrorDetail detail;
-  CommitResult result;
-  if (refusal == Refusal::kStopping) {
-    detail.reason = "STOPPING";
-    detail.retry_after = limits::kRetryAfterUnreachable;
-    result.status =
-        MakeError(StatusCode::kUnavailable,
-                  fmt::format("database {} is being closed", database_->path()), std::move(detail));
-  } else {
-    detail.reason = "STORE_QUEUE_FULL";
-    detail.retry_after = limits::kRetryAfterFull;
-    result.status = MakeError(
-        StatusCode::kResourceExhausted,
-        fmt::format("{} writes are waiting for database {}", options_.queue_max, database_->path()),
-        std::move(detail));
-  }
-  done(result);
+  done(CommitResult{std::move(refused)});
 }
 
 void StoreThread::Probe(Deadline not_after, Done done) {
@@ -114,7 +95,7 @@ void StoreThread::Loop() {
       if (GiveUp()) {
         for (Item& item : rest.first(size)) {
           item.work = nullptr;
-          Refuse(Refusal::kStopping, std::move(item.done));
+          std::exchange(item.done, nullptr)(CommitResult{Stopping(database_->path())});
         }
         Add(items_, size);
       } else {
@@ -217,17 +198,14 @@ void StoreThread::Answer(std::span<Item> items, const Attempt& attempt) {
     CommitResult result;
     result.waited = attempt.begun - item.submitted;
     if (item.expired) {
-      result.status =
-          MakeError(StatusCode::kDeadlineExceeded, "BUDGET_GONE",
-                    "the budget was gone before the write was begun; nothing was written");
+      result.status = BudgetGone("write");
     } else {
       result.status = attempt.status;
       result.batch = static_cast<int>(begun);
       result.took = now - attempt.begun;
     }
-    // Taken out first: what done captures is not to outlive it until the batch is at its end.
-    Done done = std::move(item.done);
-    done(result);
+    // Taken out: what done captures is not to outlive it until the batch is at its end.
+    std::exchange(item.done, nullptr)(result);
   }
 }
 

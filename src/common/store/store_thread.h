@@ -101,7 +101,6 @@ class StoreThread {
     std::optional<std::size_t> failed_at;
     SteadyTime begun;
   };
-  enum class Refusal { kNone, kQueueFull, kStopping };
 
   void Loop();
   void Settle(std::span<Item> items);
@@ -109,7 +108,6 @@ class StoreThread {
   Status RunItem(Item& item);
   bool GiveUp();
   void Answer(std::span<Item> items, const Attempt& attempt);
-  void Refuse(Refusal refusal, Done done);
 
   const std::unique_ptr<Database> database_;
   const StoreThreadOptions options_;
