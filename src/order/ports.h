@@ -32,7 +32,6 @@ struct CheckCall {
   bool drop_expired = true;        // false: a question is asked although the budget is gone
   CancelSource* cancel = nullptr;  // the caller has gone; heeded where CancellationFollows(policy)
   SteadyTime arrival;              // of the caller's call; CallTrace::start counts from it
-  Duration call_limit = Duration::max();  // bounds the wait for an answer where no deadline is sent
 };
 
 struct ConsumerQuestion {
@@ -47,6 +46,13 @@ struct MenuQuestion {
   Address delivery_address;
 };
 
+// What a peer says of its own cost: opaque here, known to the checks that bring it and to the
+// service that passes it on.
+class PeerReceipt {
+ public:
+  virtual ~PeerReceipt() = default;
+};
+
 // One call to a peer, as the receipt tells it.
 struct CallTrace {
   std::string peer;                       // kConsumerPeer, kRestaurantPeer
@@ -56,7 +62,7 @@ struct CallTrace {
   Duration start = Duration::zero();      // from the caller's arrival
   Duration duration = Duration::zero();   // from the start until the answer
   StatusCode code = StatusCode::kOk;
-  std::string peer_receipt;  // the peer's own receipt, serialized, opaque here; may be empty
+  std::unique_ptr<PeerReceipt> peer_receipt;  // null if none came back
 };
 
 // What became of a question. verdict: what the peer said, unjudged, or why it said nothing, in the

@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,17 @@ class Executor {
   virtual ~Executor() = default;
   // Runs work later, once, in the order of the calls. Any thread.
   virtual void Post(AnyInvocable<void()> work) = 0;
+  // True on the thread that runs posted work.
+  virtual bool Here() const = 0;
+  // Now if that is this thread, else posted: for an answer that may come from anywhere.
+  template <typename Work>
+  void Continue(Work&& work) {
+    if (Here()) {
+      work();
+    } else {
+      Post(std::forward<Work>(work));
+    }
+  }
 };
 
 // A thread that is held: it runs what is posted to it until it is released. One thread calls Run;
@@ -29,6 +41,8 @@ class HeldThread final : public Executor {
     // Under the lock: once it is given up, the thread in Run may return and destroy this object.
     wake_.notify_one();
   }
+
+  bool Here() const override { return std::this_thread::get_id() == thread_; }
 
   // Lets Run return. May be called by posted work, and before Run.
   void Release() {
@@ -52,6 +66,7 @@ class HeldThread final : public Executor {
  private:
   std::mutex mutex_;
   std::condition_variable wake_;
+  const std::thread::id thread_ = std::this_thread::get_id();
   bool released_ = false;
   std::vector<AnyInvocable<void()>> posted_;
 };

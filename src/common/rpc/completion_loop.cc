@@ -78,7 +78,7 @@ void CompletionLoop::Run() {
 
 void CompletionLoop::Stop() {
   std::call_once(stopped_, [this] {
-    LOCKSTEP_CHECK(!OnThisThread());
+    LOCKSTEP_CHECK(!Here());
     CancelAll();
     {
       std::unique_lock lock(mutex_);

@@ -70,7 +70,7 @@ class CompletionLoop final : public Executor {
   void CancelAll();
   void Stop();  // idempotent; not from the loop's own thread
 
-  bool OnThisThread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  bool Here() const override { return std::this_thread::get_id() == thread_.get_id(); }
   int in_flight() const;
   // The longest time that the thread took to hand on one completion: so long nothing else was
   // looked at.

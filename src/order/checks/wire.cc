@@ -1,0 +1,199 @@
+#include "order/checks/wire.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+#include "common/base/limits.h"
+#include "common/rpc/proto_values.h"
+#include "common/rpc/status_details.h"
+
+namespace lockstep::order {
+namespace {
+
+SteadyTime Now() { return std::chrono::steady_clock::now(); }
+
+// "CONSUMER_SUSPENDED" of REASON_CONSUMER_SUSPENDED; "REASON_17" for a number that this build has
+// no name for; nothing for none.
+std::string ReasonName(const std::string& name, int number) {
+  if (number == 0) return {};
+  if (name.empty()) return fmt::format("REASON_{}", number);
+  return name.substr(std::string_view("REASON_").size());
+}
+
+// A verdict whose money or times cannot be read contradicts itself.
+Status Unreadable(const char* peer, std::string_view field, const Status& why) {
+  ErrorDetail detail;
+  detail.reason = "VERDICT_INCONSISTENT";
+  detail.metadata = {{"peer", peer}};
+  return MakeError(
+      StatusCode::kInternal,
+      fmt::format("the verdict of {} has no readable {}: {}", peer, field, MessageOf(why)),
+      std::move(detail));
+}
+
+template <typename Field>
+Status ReadMoney(const char* peer, std::string_view name, const money::v1::Money& in, Field& out) {
+  StatusOr<Money> money = rpc::ToMoney(in);
+  if (!money.ok()) return Unreadable(peer, name, money.status());
+  out = *std::move(money);
+  return OkStatus();
+}
+
+}  // namespace
+
+ConsumerWire::Request ConsumerWire::ToRequest(const Question& question) {
+  Request request;
+  request.set_order_id(question.order_id);
+  request.set_consumer_id(question.consumer_id);
+  return request;
+}
+
+StatusOr<ConsumerVerdict> ConsumerWire::FromResponse(const Response& response) {
+  const consumer::v1::ConsumerVerdict& in = response.verdict();
+  ConsumerVerdict verdict;
+  verdict.order_id = in.order_id();
+  verdict.consumer_id = in.consumer_id();
+  verdict.accepted = in.accepted();
+  for (const auto& refusal : in.refusals()) {
+    verdict.refusals.push_back(
+        {ReasonName(consumer::v1::ConsumerVerdict::Reason_Name(refusal.reason()), refusal.reason()),
+         refusal.message(),
+         {}});
+  }
+  if (in.has_order_limit()) {
+    if (Status read = ReadMoney(kPeer, "order_limit", in.order_limit(), verdict.order_limit);
+        !read.ok())
+      return read;
+  }
+  verdict.consumer_version = in.consumer_version();
+  verdict.judge_time = rpc::ToTime(in.judge_time());
+  verdict.node = in.node();
+  return verdict;
+}
+
+RestaurantWire::Request RestaurantWire::ToRequest(const Question& question) {
+  Request request;
+  request.set_order_id(question.order_id);
+  request.set_restaurant_id(question.restaurant_id);
+  for (const OrderLine& line : question.lines) {
+    auto* out = request.add_lines();
+    out->set_menu_item_id(line.menu_item_id);
+    out->set_quantity(line.quantity);
+  }
+  request.mutable_delivery_address()->set_street(question.delivery_address.street);
+  request.mutable_delivery_address()->set_city(question.delivery_address.city);
+  request.mutable_delivery_address()->set_postal_code(question.delivery_address.postal_code);
+  return request;
+}
+
+StatusOr<MenuVerdict> RestaurantWire::FromResponse(const Response& response) {
+  const restaurant::v1::OrderDetailsVerdict& in = response.verdict();
+  MenuVerdict verdict;
+  verdict.order_id = in.order_id();
+  verdict.restaurant_id = in.restaurant_id();
+  verdict.accepted = in.accepted();
+  for (const auto& refusal : in.refusals()) {
+    verdict.refusals.push_back(
+        {ReasonName(restaurant::v1::OrderDetailsVerdict::Reason_Name(refusal.reason()),
+                    refusal.reason()),
+         refusal.message(), refusal.menu_item_id()});
+  }
+  verdict.lines.reserve(static_cast<std::size_t>(in.lines_size()));
+  for (const auto& line : in.lines()) {
+    PricedLine& out = verdict.lines.emplace_back();
+    out.menu_item_id = line.menu_item_id();
+    out.display_name = line.display_name();
+    out.quantity = line.quantity();
+    if (Status read = ReadMoney(kPeer, "unit_price", line.unit_price(), out.unit_price); !read.ok())
+      return read;
+    if (Status read = ReadMoney(kPeer, "price", line.price(), out.price); !read.ok()) return read;
+  }
+  if (in.has_total()) {
+    if (Status read = ReadMoney(kPeer, "total", in.total(), verdict.total); !read.ok()) return read;
+  }
+  verdict.restaurant_version = in.restaurant_version();
+  verdict.judge_time = rpc::ToTime(in.judge_time());
+  verdict.node = in.node();
+  return verdict;
+}
+
+Asking::Asking(const CheckCall& call, const char* peer, const char* method,
+               std::optional<Duration> timeout)
+    : peer_(peer),
+      method_(method),
+      start_(Now()),
+      arrival_(call.arrival),
+      deadline_(DownstreamDeadline(call.policy, start_, call.caller, timeout, call.reserve)),
+      wait_for_ready_(call.wait_for_ready),
+      // The caller's own budget bounds what is begun, also under a policy that sends something else.
+      nothing_left_(call.drop_expired && (call.caller.Passed(start_) || deadline_.Passed(start_))),
+      drop_expired_(call.drop_expired),
+      cancel_source_(CancellationFollows(call.policy) ? call.cancel : nullptr) {}
+
+Status Asking::MayBegin() const {
+  const bool gone = drop_expired_ && cancel_source_ != nullptr && cancel_source_->cancelled();
+  if (!gone && !nothing_left_) return OkStatus();
+  ErrorDetail detail;
+  detail.reason = "BUDGET_GONE";
+  detail.metadata = {{"peer", peer_}};
+  return MakeError(
+      StatusCode::kDeadlineExceeded,
+      fmt::format(
+          "nothing was left of the budget, less the reserve, to ask {}, or the caller had gone; it "
+          "was not asked",
+          peer_),
+      std::move(detail));
+}
+
+CallTrace Asking::End(const grpc::Status& status, std::unique_ptr<PeerReceipt> receipt) const {
+  CallTrace trace;
+  trace.peer = peer_;
+  trace.method = method_;
+  if (deadline_.is_finite()) trace.deadline_sent = deadline_.Remaining(start_);
+  trace.start = start_ - arrival_;
+  trace.duration = Now() - start_;
+  trace.code = static_cast<StatusCode>(status.error_code());
+  trace.peer_receipt = std::move(receipt);
+  return trace;
+}
+
+Status Asking::ErrorFor(const grpc::Status& status) const {
+  const Status from_peer = rpc::FromGrpcStatus(status);
+  const ErrorDetail peer_detail = DetailOf(from_peer);
+  ErrorDetail detail;
+  detail.metadata = {{"peer", peer_}, {"method", method_}};
+  switch (status.error_code()) {
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      detail.reason = "DOWNSTREAM_DEADLINE_EXCEEDED";
+      return MakeError(
+          StatusCode::kDeadlineExceeded,
+          fmt::format(
+              "{} had not answered when the deadline passed; what it would have said is unknown",
+              peer_),
+          std::move(detail));
+    case grpc::StatusCode::CANCELLED:
+      detail.reason = "CALLER_GONE";
+      return MakeError(StatusCode::kCancelled,
+                       fmt::format("the question to {} was taken back, because the caller has gone "
+                                   "or the server is stopping",
+                                   peer_),
+                       std::move(detail));
+    case grpc::StatusCode::UNAVAILABLE:
+      detail.reason = "DOWNSTREAM_UNAVAILABLE";
+      detail.retry_after = limits::kRetryAfterUnreachable;
+      return MakeError(StatusCode::kUnavailable,
+                       fmt::format("{} cannot be reached: {}", peer_, status.error_message()),
+                       std::move(detail));
+    default:
+      detail.reason = "DOWNSTREAM_FAILED";
+      detail.metadata["peer_code"] = CodeName(from_peer.code());
+      if (!peer_detail.reason.empty()) detail.metadata["peer_reason"] = peer_detail.reason;
+      return MakeError(StatusCode::kInternal,
+                       fmt::format("{} answered with an error of its own, {}: {}", peer_,
+                                   CodeName(from_peer.code()), status.error_message()),
+                       std::move(detail));
+  }
+}
+
+}  // namespace lockstep::order

@@ -1,0 +1,117 @@
+// The two questions on the wire: what a check of either kind needs to ask them, whatever the style.
+// One struct each, with the same names, so that a check is written once.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "lockstep/consumer/v1/consumer.grpc.pb.h"
+#include "lockstep/restaurant/v1/restaurant.grpc.pb.h"
+#include "order/ports.h"
+
+namespace lockstep::order {
+
+// The receipt that a peer sent along.
+class ReceiptFromPeer final : public PeerReceipt {
+ public:
+  explicit ReceiptFromPeer(call::v1::Receipt from) : message(std::move(from)) {}
+  call::v1::Receipt message;
+};
+
+struct ConsumerWire {
+  using Port = ConsumerCheck;
+  using Question = ConsumerQuestion;
+  using Verdict = ConsumerVerdict;
+  using Request = consumer::v1::ValidateConsumerRequest;
+  using Response = consumer::v1::ValidateConsumerResponse;
+  using Stub = consumer::v1::ConsumerService::Stub;
+
+  static constexpr const char* kPeer = kConsumerPeer;
+  static constexpr const char* kMethod = "lockstep.consumer.v1.ConsumerService/ValidateConsumer";
+  static constexpr auto kBlocking =
+      static_cast<grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*)>(
+          &Stub::ValidateConsumer);
+  static constexpr auto kPrepare = &Stub::PrepareAsyncValidateConsumer;
+
+  static std::optional<Duration> Timeout(const CheckCall& call) { return call.consumer_timeout; }
+  static Request ToRequest(const Question& question);
+  static StatusOr<Verdict> FromResponse(const Response& response);
+};
+
+struct RestaurantWire {
+  using Port = MenuCheck;
+  using Question = MenuQuestion;
+  using Verdict = MenuVerdict;
+  using Request = restaurant::v1::ValidateOrderDetailsRequest;
+  using Response = restaurant::v1::ValidateOrderDetailsResponse;
+  using Stub = restaurant::v1::RestaurantService::Stub;
+
+  static constexpr const char* kPeer = kRestaurantPeer;
+  static constexpr const char* kMethod =
+      "lockstep.restaurant.v1.RestaurantService/ValidateOrderDetails";
+  static constexpr auto kBlocking =
+      static_cast<grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*)>(
+          &Stub::ValidateOrderDetails);
+  static constexpr auto kPrepare = &Stub::PrepareAsyncValidateOrderDetails;
+
+  static std::optional<Duration> Timeout(const CheckCall& call) { return call.restaurant_timeout; }
+  static Request ToRequest(const Question& question);
+  static StatusOr<Verdict> FromResponse(const Response& response);
+};
+
+// One question that is about to be asked: its deadline by the policy, and its line in the receipt.
+class Asking {
+ public:
+  Asking(const CheckCall& call, const char* peer, const char* method,
+         std::optional<Duration> timeout);
+
+  // An error if the question must not be asked any more: nothing is left of the budget, or the
+  // caller has gone.
+  Status MayBegin() const;
+  Deadline deadline() const { return deadline_; }
+  bool wait_for_ready() const { return wait_for_ready_; }
+  // What the call heeds: null under a policy that cancellation does not follow.
+  CancelSource* cancel_source() const { return cancel_source_; }
+
+  // How it ended, with the peer's receipt where one came back.
+  CallTrace End(const grpc::Status& status, std::unique_ptr<PeerReceipt> receipt) const;
+  // What the caller of the order is told of a peer's error.
+  Status ErrorFor(const grpc::Status& status) const;
+
+ private:
+  const char* peer_;
+  const char* method_;
+  SteadyTime start_;
+  SteadyTime arrival_;
+  Deadline deadline_;
+  bool wait_for_ready_;
+  bool nothing_left_;
+  bool drop_expired_;
+  CancelSource* cancel_source_;
+};
+
+template <typename Wire>
+CheckResult<typename Wire::Verdict> NotBegun(Status status) {
+  return {std::move(status), {}};
+}
+
+// The answer to a question, from what the call brought.
+template <typename Wire>
+CheckResult<typename Wire::Verdict> Answer(const Asking& asking, const grpc::Status& status,
+                                           typename Wire::Response& response) {
+  std::unique_ptr<PeerReceipt> receipt;
+  if (status.ok() && response.has_receipt()) {
+    receipt = std::make_unique<ReceiptFromPeer>(std::move(*response.mutable_receipt()));
+  }
+  std::vector<CallTrace> calls;
+  calls.push_back(asking.End(status, std::move(receipt)));
+  if (!status.ok()) return {asking.ErrorFor(status), std::move(calls)};
+  return {Wire::FromResponse(response), std::move(calls)};
+}
+
+}  // namespace lockstep::order

@@ -1,0 +1,54 @@
+#include "order/styles/styles.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "order/checks/blocking_check.h"
+#include "order/checks/non_blocking_check.h"
+
+namespace lockstep::order {
+namespace {
+
+Checks Blocking(const StyleParts& parts, rpc::CompletionLoop& /*loop*/) {
+  return {std::make_unique<BlockingCheck<ConsumerWire>>(parts.consumer, parts.stopping),
+          std::make_unique<BlockingCheck<RestaurantWire>>(parts.restaurant, parts.stopping)};
+}
+
+Checks NonBlocking(const StyleParts& parts, rpc::CompletionLoop& loop) {
+  return {std::make_unique<NonBlockingCheck<ConsumerWire>>(parts.consumer, loop),
+          std::make_unique<NonBlockingCheck<RestaurantWire>>(parts.restaurant, loop)};
+}
+
+}  // namespace
+
+const std::vector<StyleRow>& StyleTable() {
+  static const std::vector<StyleRow> table = {
+      {Style::kBlocking, true, Blocking},
+      {Style::kNonBlocking, false, NonBlocking},
+  };
+  return table;
+}
+
+const StyleRow& RowOf(Style style) {
+  const StyleRow& row = StyleTable().at(static_cast<std::size_t>(style));
+  LOCKSTEP_CHECK(row.style == style);
+  return row;
+}
+
+StyleChecks::StyleChecks(const StyleParts& parts, const std::vector<rpc::CompletionLoop*>& loops) {
+  for (rpc::CompletionLoop* loop : loops) {
+    OfLoop& of_loop = loops_.emplace_back();
+    of_loop.loop = loop;
+    for (const StyleRow& row : StyleTable())
+      of_loop.by_style.push_back(row.make_checks(parts, *loop));
+  }
+}
+
+const Checks& StyleChecks::For(Style style, const rpc::CompletionLoop& loop) const {
+  const auto place = std::find_if(loops_.begin(), loops_.end(),
+                                  [&](const OfLoop& one) { return one.loop == &loop; });
+  LOCKSTEP_CHECK(place != loops_.end());
+  return place->by_style.at(static_cast<std::size_t>(style));
+}
+
+}  // namespace lockstep::order
