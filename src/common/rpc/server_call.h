@@ -141,7 +141,7 @@ class ServerCallBase : private CallTable::Entry {
  protected:
   ServerCallBase(MethodBase& method, CompletionLoop& loop, grpc::ServerCompletionQueue& queue,
                  CallRules& rules, LiveCalls& live);
-  virtual ~ServerCallBase();
+  ~ServerCallBase() override;
 
   // Ends the call with OK. trailer: the receipt in one line, where the response has no field for
   // it; may be empty.

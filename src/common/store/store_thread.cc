@@ -57,7 +57,7 @@ void StoreThread::Submit(Work work, Deadline not_after, Done done) {
   if (wake) wake_.notify_one();
   if (refused.ok()) return;
   work = nullptr;
-  done(CommitResult{std::move(refused)});
+  done(CommitResult{std::move(refused)});  // NOLINT(bugprone-use-after-move): kept if refused
 }
 
 void StoreThread::Probe(Deadline not_after, Done done) {
