@@ -34,15 +34,19 @@ inline constexpr std::size_t kViolationsMax =
 inline constexpr std::size_t kRefusalsInErrorMax =
     8;  // for the same reason; the order has them all
 inline constexpr std::size_t kRefusalTextBytesMax = 240;  // of each: two ids and the words between
+inline constexpr std::size_t kMethodNameBytesMax = 200;   // "package.Service/Method"; ours have 60
 inline constexpr int kFaultsMax = 100;                    // rules of one server
 inline constexpr std::size_t kErrorDetailBytesMax =
     5 << 10;  // clients accept 8 KiB of trailers, in base64: 6 KiB
 
 // --- time
 inline constexpr auto kTimeoutMax = 1h;  // any timeout, reserve, delay or limit that a user can set
-inline constexpr auto kCallLimitDefault = 30s;      // work on a call that came without a deadline
-inline constexpr auto kShutdownGraceDefault = 10s;  // work under way at SIGTERM
-inline constexpr auto kRequestIdRetention = 24h;    // how long a request can be repeated
+inline constexpr auto kCallLimitDefault = 30s;        // work on a call that came without a deadline
+inline constexpr auto kShutdownGraceDefault = 10s;    // work under way at SIGTERM
+inline constexpr auto kControlShutdownGrace = 500ms;  // calls on the control port at the very end
+inline constexpr auto kHousekeepingInterval = 250ms;  // health is so old at most
+inline constexpr auto kLogFlushMax = 1s;              // waiting for a stuck stderr at exit
+inline constexpr auto kRequestIdRetention = 24h;      // how long a request can be repeated
 inline constexpr auto kCheckpointInterval =
     200ms;                               // of the write-ahead log, by a thread of its own
 inline constexpr auto kBusyBudget = 5s;  // waiting for another process's lock on the same file
@@ -67,6 +71,10 @@ inline constexpr int kReaderThreadsDefault = 2;         // a file; reads come fr
 inline constexpr std::size_t kReadQueueMax = 100'000;   // reads waiting for a reader thread
 inline constexpr int kCachedStatementsMax = 256;        // a connection; a service has under 60
 inline constexpr std::int64_t kWalBytesMax = 64 << 20;  // of the log: beyond it, it is restarted
+
+inline constexpr int kLoopsMax = 64;                       // --loops: a thread each
+inline constexpr int kControlThreadsMax = 16;              // of the control server, gRPC's own
+inline constexpr std::size_t kLogQueueBytesMax = 1 << 20;  // lines waiting for a slow stderr
 
 static_assert(kCallsInFlightDefault <= kCallsInFlightMax);
 static_assert(kStoreQueueMax >=

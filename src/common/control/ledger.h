@@ -47,12 +47,9 @@ class Ledger final : public rpc::CallObserver {
   // Threads held by calls, of the pool and of the synchronous server together: whoever holds a
   // thread for a call has a HighWater::Hold on this meanwhile.
   HighWater& threads_held() { return threads_held_; }
-  // The queue before the pool. The functions may run until RemoveSources.
+  // The queue before the pool. The functions may run as long as the ledger answers.
   void SetQueue(std::function<QueueCounts()> counts, std::function<void()> reset_most);
   void AddLoop(rpc::CompletionLoop& loop);
-  // The queue and the loops are about to go: their numbers are zero from now on.
-  void RemoveSources();
-
   v1::Ledger Read() const;
   // Answers with the counts as they were. A call that ends meanwhile stands before or after, not in
   // both; what is held now counts as the most so far.

@@ -52,6 +52,11 @@ class CallTable {
   class Entry {
    public:
     virtual Description Describe() const = 0;
+    // Its caller has gone or its deadline has passed. Here the slow way: Describe makes strings.
+    virtual bool Abandoned(SteadyTime now) const {
+      const Description description = Describe();
+      return description.cancelled || description.deadline.Passed(now);
+    }
 
    protected:
     virtual ~Entry() = default;
@@ -84,6 +89,13 @@ class CallTable {
       calls.push_back(entry->Describe());
     }
     return calls;
+  }
+
+  int CountAbandoned(SteadyTime now) const {
+    const std::lock_guard lock(mutex_);
+    return static_cast<int>(
+        std::count_if(entries_.begin(), entries_.end(),
+                      [now](const Entry* entry) { return entry->Abandoned(now); }));
   }
 
   int now() const {

@@ -7,8 +7,7 @@ namespace lockstep::rpc {
 void HealthBoard::Add(grpc::Server& server) {
   const std::lock_guard lock(mutex_);
   servers_.push_back(&server);
-  for (const auto& [name, serving] : names_)
-    server.GetHealthCheckService()->SetServingStatus(name, serving);
+  WriteAll();
 }
 
 void HealthBoard::Set(const std::string& name, bool serving) {
@@ -17,13 +16,33 @@ void HealthBoard::Set(const std::string& name, bool serving) {
   if (!added && place->second == serving) return;
   place->second = serving;
   for (grpc::Server* server : servers_)
-    server->GetHealthCheckService()->SetServingStatus(name, serving);
+    server->GetHealthCheckService()->SetServingStatus(name, open_ && serving);
 }
 
 bool HealthBoard::Serving(const std::string& name) const {
   const std::lock_guard lock(mutex_);
   const auto place = names_.find(name);
-  return place != names_.end() && place->second;
+  return open_ && place != names_.end() && place->second;
+}
+
+void HealthBoard::Open() {
+  const std::lock_guard lock(mutex_);
+  open_ = true;
+  WriteAll();
+}
+
+void HealthBoard::Close() {
+  const std::lock_guard lock(mutex_);
+  open_ = false;
+  WriteAll();
+  servers_.clear();
+}
+
+void HealthBoard::WriteAll() {
+  for (grpc::Server* server : servers_) {
+    for (const auto& [name, serving] : names_)
+      server->GetHealthCheckService()->SetServingStatus(name, open_ && serving);
+  }
 }
 
 }  // namespace lockstep::rpc

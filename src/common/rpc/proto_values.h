@@ -19,6 +19,12 @@ inline void SetDuration(Duration duration, google::protobuf::Duration* out) {
   out->set_nanos(static_cast<std::int32_t>(duration.count() % 1'000'000'000));
 }
 
+// As duration.proto demands: nanos within a second, and of the sign of seconds.
+inline bool IsWellFormed(const google::protobuf::Duration& in) {
+  if (in.nanos() <= -1'000'000'000 || in.nanos() >= 1'000'000'000) return false;
+  return in.seconds() == 0 || in.nanos() == 0 || (in.seconds() < 0) == (in.nanos() < 0);
+}
+
 // Saturates at the bounds of Duration, about 292 years.
 inline Duration ToDuration(const google::protobuf::Duration& in) {
   constexpr std::int64_t kSecondsMax = Duration::max().count() / 1'000'000'000 - 1;

@@ -58,7 +58,7 @@ void FillReceipt(const ReceiptBasis& basis, SteadyTime now, call::v1::Receipt& r
 void RecordEnd(const CallRules& rules, const EndedCall& call, const Status& status,
                const std::string& peer) {
   if (rules.observer != nullptr) rules.observer->Ended(call);
-  if (status.ok()) return;
+  if (status.ok() || !log::Due(log::Level::kWarning, "call_failed")) return;
   log::Warning("call_failed", {{"method", call.method},
                                {"code", CodeName(status.code())},
                                {"reason", DetailOf(status).reason},

@@ -128,7 +128,7 @@ class ServerCallBase : private CallTable::Entry {
   ReceiptBasis receipt_basis() const {
     return {rules_.node, method_.name(), call::v1::SHELL_QUEUE, arrival_wall_, arrival_, budget_};
   }
-  bool Abandoned(SteadyTime now) const {
+  bool Abandoned(SteadyTime now) const override {
     return gone_.load(std::memory_order_relaxed) || budget_.deadline.Passed(now);
   }
   // For the ledger: this call is answered with an earlier outcome.

@@ -1,0 +1,175 @@
+#include "common/control/flags.h"
+
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <charconv>
+#include <cstdio>
+#include <map>
+
+#include "common/base/duration_text.h"
+#include "common/base/validate.h"
+#include "common/rpc/proto_values.h"
+
+namespace lockstep::control {
+namespace {
+
+constexpr int kExitUsage = 2;
+
+std::string AddressProblem(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  int port = -1;
+  if (colon != std::string::npos && colon > 0) {
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, port);
+    if (error != std::errc{} || stop != end) port = -1;
+  }
+  if (port >= 0 && port <= 65535) return "";
+  return fmt::format("{} is no HOST:PORT with a port of 0 to 65535; 0 takes a free one",
+                     Quoted(text));
+}
+
+const std::map<std::string, log::Level>& LogLevels() {
+  static const std::map<std::string, log::Level> levels = {{"debug", log::Level::kDebug},
+                                                           {"info", log::Level::kInfo},
+                                                           {"warning", log::Level::kWarning},
+                                                           {"error", log::Level::kError}};
+  return levels;
+}
+
+// What CLI11 fills in; turned into Started afterwards.
+struct Raw {
+  ServerFlags flags;
+  std::string log_format = "text";
+  std::string log_level = "info";
+  bool no_faults = false;
+  bool keep_expired = false;
+  Duration call_limit = limits::kCallLimitDefault;
+  int calls_in_flight_max = limits::kCallsInFlightDefault;
+};
+
+void AddFlags(CLI::App& app, Raw& raw) {
+  ServerFlags& flags = raw.flags;
+  AddAddressFlag(app, "--listen", flags.listen, "business address; port 0 takes a free one");
+  AddAddressFlag(app, "--control", flags.control, "control address; port 0 takes a free one");
+  app.add_option("--db", flags.db, "the SQLite file; made if it is not there")
+      ->type_name("FILE")
+      ->capture_default_str();
+  app.add_option("--ready-file", flags.ready_file,
+                 "written, as JSON, once every port accepts: which they are")
+      ->type_name("FILE");
+  app.add_option("--node", flags.node, "this server's name in receipts, ledger and logs")
+      ->type_name("NAME")
+      ->capture_default_str();
+  app.add_option("--loops", flags.loops, "completion loops, a thread each")
+      ->check(CLI::Range(1, limits::kLoopsMax))
+      ->type_name("N")
+      ->capture_default_str();
+  AddDurationFlag(app, "--shutdown-grace", flags.shutdown_grace,
+                  "how long calls under way may take at the end");
+  AddDurationFlag(app, "--call-limit", raw.call_limit,
+                  "bounds the work on a call that has no deadline");
+  app.add_option("--calls-in-flight-max", raw.calls_in_flight_max,
+                 "calls under way at once; more are refused")
+      ->check(CLI::Range(1, limits::kCallsInFlightMax))
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_flag("--keep-expired", raw.keep_expired,
+               "begin work although its deadline has passed, to see what dropping it is worth");
+  app.add_flag("--no-faults", raw.no_faults, "refuse SetFaults");
+  app.add_option("--log-format", raw.log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT")
+      ->capture_default_str();
+  app.add_option("--log-level", raw.log_level,
+                 "the least that is logged: debug, info, warning, error")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
+      ->type_name("LEVEL")
+      ->capture_default_str();
+}
+
+Status CheckNode(const std::string& node) {
+  Violations violations;
+  violations.RequireId("--node", node);
+  return violations.ToStatus();
+}
+
+StatusOr<Started> ToStarted(Raw raw, const ProgramSpec& spec) {
+  const Status node = CheckNode(raw.flags.node);
+  if (!node.ok()) return node;
+  Started started;
+  raw.flags.faults_allowed = !raw.no_faults;
+  started.log.format = raw.log_format == "json" ? log::Format::kJson : log::Format::kText;
+  started.log.least = LogLevels().at(raw.log_level);
+  started.log.node = raw.flags.node;
+  started.log.in_background = true;
+  started.settings = DefaultSettings();
+  started.settings.set_drop_expired(!raw.keep_expired);
+  started.settings.set_calls_in_flight_max(raw.calls_in_flight_max);
+  rpc::SetDuration(raw.call_limit, started.settings.mutable_call_limit());
+  if (spec.initial_settings) spec.initial_settings(started.settings);
+  const Status valid = ValidateSettings(started.settings);
+  if (!valid.ok()) return valid;
+  started.flags = std::move(raw.flags);
+  return started;
+}
+
+std::nullopt_t Refuse(const ProgramSpec& spec, std::string_view problem, int& exit_status) {
+  fmt::print(stderr, "{}: {}; see {} --help\n", spec.name, problem, spec.name);
+  exit_status = kExitUsage;
+  return std::nullopt;
+}
+
+}  // namespace
+
+void AddDurationFlag(CLI::App& app, const std::string& name, Duration& value,
+                     const std::string& description) {
+  app.add_option_function<std::string>(
+         name,
+         [name, &value](const std::string& text) {
+           const StatusOr<Duration> duration = ParseDuration(text);
+           if (!duration.ok()) throw CLI::ValidationError(name, MessageOf(duration.status()));
+           value = *duration;
+         },
+         description)
+      ->type_name("DURATION")
+      ->default_str(DurationText(value));
+}
+
+void AddAddressFlag(CLI::App& app, const std::string& name, std::string& value,
+                    const std::string& description) {
+  app.add_option(name, value, description)
+      ->check(CLI::Validator([](std::string& text) { return AddressProblem(text); }, "", "address"))
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+}
+
+std::optional<Started> ReadFlags(int argc, char** argv, const ProgramSpec& spec, int& exit_status) {
+  Raw raw;
+  raw.flags.listen = spec.listen;
+  raw.flags.control = spec.control;
+  raw.flags.db = spec.db;
+  raw.flags.node = spec.node;
+  CLI::App app(spec.description, spec.name);
+  app.get_formatter()->column_width(36);
+  app.set_version_flag("--version", fmt::format("{} {}", spec.name, LOCKSTEP_VERSION));
+  app.footer(fmt::format("Examples:\n{}", spec.examples));
+  AddFlags(app, raw);
+  if (spec.add_flags) spec.add_flags(app);
+  exit_status = 0;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& answered) {  // --help, --version
+    app.exit(answered);
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    return Refuse(spec, error.what(), exit_status);
+  }
+  StatusOr<Started> started = ToStarted(std::move(raw), spec);
+  if (!started.ok()) return Refuse(spec, MessageOf(started.status()), exit_status);
+  return *std::move(started);
+}
+
+}  // namespace lockstep::control
