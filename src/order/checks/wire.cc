@@ -126,7 +126,8 @@ Asking::Asking(const CheckCall& call, const char* peer, const char* method,
       arrival_(call.arrival),
       deadline_(DownstreamDeadline(call.policy, start_, call.caller, timeout, call.reserve)),
       wait_for_ready_(call.wait_for_ready),
-      // The caller's own budget bounds what is begun, also under a policy that sends something else.
+      // The caller's own budget bounds what is begun, also under a policy that sends something
+      // else.
       nothing_left_(call.drop_expired && (call.caller.Passed(start_) || deadline_.Passed(start_))),
       drop_expired_(call.drop_expired),
       cancel_source_(CancellationFollows(call.policy) ? call.cancel : nullptr) {}
