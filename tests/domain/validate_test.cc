@@ -120,15 +120,12 @@ TEST_CASE("ranges, timeouts, versions and masks say what is allowed and what cam
   REQUIRE_FALSE(violations.RequireTimeout("least", Duration::min()));
   REQUIRE_FALSE(violations.RequireVersion("v", -1));
   REQUIRE_FALSE(violations.RequireMask({}, {"a", "b"}));
-  REQUIRE(Said(violations) == Strings{"r0: must be 1 to 1000, is 0",
-                                      "r1001: must be 1 to 1000, is 1001",
-                                      "t0: must be above 0s and at most 3600s, is 0s",
-                                      "t1h: must be above 0s and at most 3600s, is "
-                                      "3600.000000001s",
-                                      "least: must be above 0s and at most 3600s, is "
-                                      "-9223372036.854775808s",
-                                      "v: must be 0 (any) or more, is -1",
-                                      "update_mask: must name one or more of a, b, is empty"});
+  const std::string timeout = ": must be above 0s and at most 3600s, is ";
+  REQUIRE(Said(violations) ==
+          Strings{"r0: must be 1 to 1000, is 0", "r1001: must be 1 to 1000, is 1001",
+                  "t0" + timeout + "0s", "t1h" + timeout + "3600.000000001s",
+                  "least" + timeout + "-9223372036.854775808s", "v: must be 0 (any) or more, is -1",
+                  "update_mask: must name one or more of a, b, is empty"});
 
   Violations mask;
   REQUIRE_FALSE(mask.RequireMask({"a", "c"}, {"a", "b"}));

@@ -64,8 +64,8 @@ Consumer Begin(Consumer consumer, WallTime now) {
 }
 
 StatusOr<Consumer> Apply(Consumer current, const ConsumerUpdate& update, WallTime now) {
-  const Status version = CheckVersion(fmt::format("consumer {}", current.consumer_id),
-                                      update.expected_version, current.version);
+  Status version = CheckVersion(fmt::format("consumer {}", current.consumer_id),
+                                update.expected_version, current.version);
   if (!version.ok()) return version;
   Consumer changed = current;
   if (Names(update, kDisplayName)) changed.display_name = update.consumer.display_name;

@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 #include <utility>
 
 namespace lockstep::restaurant {
 
 Menu::Menu(std::vector<MenuItem> items) : items_(std::move(items)), by_id_(items_.size()) {
   std::iota(by_id_.begin(), by_id_.end(), 0U);
-  std::stable_sort(by_id_.begin(), by_id_.end(), [this](std::uint32_t a, std::uint32_t b) {
-    return items_[a].menu_item_id < items_[b].menu_item_id;
+  std::sort(by_id_.begin(), by_id_.end(), [this](std::uint32_t a, std::uint32_t b) {
+    return std::tie(items_[a].menu_item_id, a) < std::tie(items_[b].menu_item_id, b);
   });
 }
 

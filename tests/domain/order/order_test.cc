@@ -101,6 +101,7 @@ TEST_CASE("what only Order can see is told again from the stored order") {
 
 TEST_CASE("a refusal with a hundred reasons still fits into gRPC's metadata") {
   std::vector<Refusal> refusals;
+  refusals.reserve(100);
   for (int i = 0; i < 100; ++i) {
     refusals.push_back({"MENU_ITEM_UNKNOWN", std::string(100'000, 'm'), std::string(64, 'i')});
   }

@@ -150,6 +150,7 @@ TEST_CASE("a delivery area compares postal codes without spaces and in upper cas
 
 TEST_CASE("a menu finds each of its items, and no other, copied or not") {
   std::vector<MenuItem> items;
+  items.reserve(1000);
   for (int i = 0; i < 1000; ++i) items.push_back(Item("item-" + std::to_string(i), Pounds(i)));
   std::shuffle(items.begin(), items.end(), std::mt19937(7));
   const Menu menu = [&] {

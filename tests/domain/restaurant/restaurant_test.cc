@@ -22,6 +22,7 @@ struct Change {
 
 std::vector<MenuItem> ManyItems(int count) {
   std::vector<MenuItem> items;
+  items.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) items.push_back(Item("i" + std::to_string(i), Pounds(1)));
   return items;
 }
