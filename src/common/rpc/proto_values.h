@@ -5,10 +5,13 @@
 #include <google/protobuf/timestamp.pb.h>
 
 #include <cstdint>
+#include <string_view>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/deadline.h"
 #include "common/base/money.h"
+#include "common/base/validate.h"
 #include "lockstep/call/v1/call.pb.h"
 #include "lockstep/money/v1/money.pb.h"
 
@@ -57,6 +60,14 @@ inline void SetMoney(const Money& money, money::v1::Money* out) {
 
 inline StatusOr<Money> ToMoney(const money::v1::Money& in) {
   return Money::Make(in.currency_code(), in.units(), in.nanos());
+}
+
+// The same of a request's field: what cannot be an amount is a violation, and nothing.
+inline Money ReadMoney(const money::v1::Money& in, std::string_view field, Violations& violations) {
+  StatusOr<Money> money = ToMoney(in);
+  if (money.ok()) return *std::move(money);
+  violations.Add(field, MessageOf(money.status()));
+  return Money();
 }
 
 inline call::v1::DeadlinePolicy ToProto(DeadlinePolicy policy) {
