@@ -1,0 +1,41 @@
+// ConsumerService on completion queues: keeps consumers and judges whether one of them may order.
+// Threads: see common/owner/record_service.h. ValidateConsumer and GetConsumer are answered at
+// once, from memory.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "common/owner/record_service.h"
+#include "consumer/store/consumer_table.h"
+#include "lockstep/consumer/v1/consumer.grpc.pb.h"
+
+namespace lockstep::consumer {
+
+class ConsumerService final : public owner::RecordService<ConsumerTable> {
+ public:
+  ConsumerService(const control::HostContext& context, std::unique_ptr<Store> store);
+
+  std::vector<grpc::Service*> services() override { return {&raw_}; }
+
+ private:
+  using Service = v1::ConsumerService;
+  using Raw = Service::WithRawMethod_CreateConsumer<Service::WithRawMethod_GetConsumer<
+      Service::WithRawMethod_UpdateConsumer<Service::WithRawMethod_ListConsumers<
+          Service::WithRawMethod_ValidateConsumer<Service::Service>>>>>;
+  using CreateCall = rpc::ServerCall<v1::CreateConsumerRequest, v1::Consumer>;
+  using GetCall = rpc::ServerCall<v1::GetConsumerRequest, v1::Consumer>;
+  using UpdateCall = rpc::ServerCall<v1::UpdateConsumerRequest, v1::Consumer>;
+  using ListCall = rpc::ServerCall<v1::ListConsumersRequest, v1::ListConsumersResponse>;
+  using ValidateCall = rpc::ServerCall<v1::ValidateConsumerRequest, v1::ValidateConsumerResponse>;
+
+  void CreateConsumer(CreateCall& call);
+  void GetConsumer(GetCall& call);
+  void UpdateConsumer(UpdateCall& call);
+  void ListConsumers(ListCall& call);
+  void ValidateConsumer(ValidateCall& call);
+
+  Raw raw_;
+};
+
+}  // namespace lockstep::consumer

@@ -1,0 +1,60 @@
+#include "consumer/store/consumer_table.h"
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace lockstep::consumer {
+namespace {
+
+using store::Database;
+using store::Statement;
+
+// Times are nanoseconds since 1970, amounts are billionths of a unit. Scripts are only ever added.
+constexpr std::array<std::string_view, 1> kScripts = {R"sql(
+CREATE TABLE consumers (
+  consumer_id TEXT NOT NULL PRIMARY KEY,
+  display_name TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  limit_currency TEXT NOT NULL,
+  limit_nanos INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql"};
+
+constexpr std::string_view kWrite =
+    "INSERT INTO consumers (consumer_id, display_name, state, limit_currency, limit_nanos, "
+    "version, "
+    "create_time, update_time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
+    "ON CONFLICT (consumer_id) DO UPDATE SET display_name = excluded.display_name, "
+    "state = excluded.state, limit_currency = excluded.limit_currency, "
+    "limit_nanos = excluded.limit_nanos, version = excluded.version, "
+    "update_time = excluded.update_time";
+
+std::int64_t Nanos(WallTime time) { return time.time_since_epoch().count(); }
+
+}  // namespace
+
+const store::Schema ConsumerTable::kSchema{0x4C4B5343, kScripts};  // "LKSC"
+
+Consumer ConsumerTable::RecordOf(const Statement& row) {
+  Consumer consumer;
+  consumer.consumer_id = row.Text(0);
+  consumer.display_name = row.Text(1);
+  consumer.state = static_cast<State>(row.Int(2));
+  consumer.order_limit = Money::FromTotalNanos(std::string(row.Text(3)), row.Int64(4));
+  consumer.version = row.Int64(5);
+  consumer.create_time = WallTime(Duration(row.Int64(6)));
+  consumer.update_time = WallTime(Duration(row.Int64(7)));
+  return consumer;
+}
+
+Status ConsumerTable::Write(Database& database, const Consumer* /*before*/, const Consumer& after) {
+  return database.Run(kWrite, after.consumer_id, after.display_name, static_cast<int>(after.state),
+                      after.order_limit.currency_code(), after.order_limit.total_nanos(),
+                      after.version, Nanos(after.create_time), Nanos(after.update_time));
+}
+
+}  // namespace lockstep::consumer

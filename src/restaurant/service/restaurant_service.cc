@@ -1,0 +1,65 @@
+#include "restaurant/service/restaurant_service.h"
+
+#include <utility>
+
+#include "restaurant/domain/judge.h"
+#include "restaurant/service/convert.h"
+
+namespace lockstep::restaurant {
+
+RestaurantService::RestaurantService(const control::HostContext& context,
+                                     std::unique_ptr<Store> store)
+    : RecordService(context, std::move(store), Service::service_full_name(),
+                    {"restaurant", "restaurant_id", "RESTAURANT_UNKNOWN", "RESTAURANT_ID_TAKEN"}) {
+  methods_.Add("CreateRestaurant", raw_, &Raw::RequestCreateRestaurant, *this,
+               &RestaurantService::CreateRestaurant);
+  methods_.Add("GetRestaurant", raw_, &Raw::RequestGetRestaurant, *this,
+               &RestaurantService::GetRestaurant);
+  methods_.Add("ReviseMenu", raw_, &Raw::RequestReviseMenu, *this, &RestaurantService::ReviseMenu);
+  methods_.Add("UpdateRestaurant", raw_, &Raw::RequestUpdateRestaurant, *this,
+               &RestaurantService::UpdateRestaurant);
+  methods_.Add("ListRestaurants", raw_, &Raw::RequestListRestaurants, *this,
+               &RestaurantService::ListRestaurants);
+  methods_.Add("ValidateOrderDetails", raw_, &Raw::RequestValidateOrderDetails, *this,
+               &RestaurantService::ValidateOrderDetails);
+}
+
+void RestaurantService::CreateRestaurant(CreateCall& call) {
+  Violations violations;
+  Create(call, FromProto(call.request(), violations), violations);
+}
+
+void RestaurantService::GetRestaurant(GetCall& call) { Get(call, call.request().restaurant_id()); }
+
+void RestaurantService::ReviseMenu(ReviseCall& call) {
+  Violations violations;
+  MenuRevision revision = FromProto(call.request(), violations);
+  Change(call, call.request().restaurant_id(), std::move(revision), violations);
+}
+
+void RestaurantService::UpdateRestaurant(UpdateCall& call) {
+  Violations violations;
+  RestaurantUpdate update = FromProto(call.request(), violations);
+  Change(call, call.request().restaurant().restaurant_id(), std::move(update), violations);
+}
+
+void RestaurantService::ListRestaurants(ListCall& call) {
+  List(call, "restaurants", &v1::ListRestaurantsResponse::add_restaurants);
+}
+
+void RestaurantService::ValidateOrderDetails(ValidateCall& call) {
+  Violations violations;
+  const Question question = FromProto(call.request());
+  Validate(question, violations);
+  if (!violations.empty()) {
+    call.Fail(violations.ToStatus());
+    return;
+  }
+  const Entry restaurant = Find(question.restaurant_id);
+  v1::ValidateOrderDetailsResponse response;
+  SetProto(Judge(restaurant.get(), question, Clock::Real().WallNow(), call.rules().node),
+           response.mutable_verdict());
+  call.Finish(response);
+}
+
+}  // namespace lockstep::restaurant
