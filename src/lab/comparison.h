@@ -1,0 +1,69 @@
+// The comparison: the same orders, at the same rate and with the same timeout, in each style, while
+// a service is well, slow, stuck or gone; each time with three fresh servers of our own, so that
+// nothing is left of the time before. Threads: one, and one that counts threads while orders are
+// placed.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lab/cluster.h"
+#include "lab/placing.h"
+
+namespace lockstep::lab {
+
+// A style, and the shell that a blocking order runs on.
+struct Way {
+  std::string name;  // "thread-per-call"
+  call::v1::Style style = call::v1::STYLE_UNSPECIFIED;
+  bool is_sync = false;  // by the synchronous server
+};
+
+// "blocking", "non-blocking", "thread-per-call".
+StatusOr<std::vector<Way>> ParseWays(const std::string& names);
+
+struct Condition {
+  enum class Kind { kHealthy, kSlow, kStuck, kDown };
+  Kind kind = Kind::kHealthy;
+  std::string node;  // "consumer"
+  Duration delay{};  // of kSlow
+  std::string Text() const;
+};
+
+// "consumer=80ms".
+StatusOr<Condition> ParseSlow(const std::string& text);
+// "restaurant", for kStuck and kDown.
+StatusOr<Condition> ParseWhere(Condition::Kind kind, const std::string& node);
+
+// The method that has to do with taking an order: which a server that is slow is slow in.
+std::string QuestionTo(const std::string& node);
+
+struct CellOptions {
+  double rate = 1000;                         // orders a second offered
+  Duration length = std::chrono::seconds(5);  // of the offer
+  Duration timeout = std::chrono::milliseconds(500);
+  bool is_quiet = false;
+};
+
+struct Cell {
+  Condition condition;
+  Way way;
+  Figures figures;
+  std::int64_t threads_held_most = 0;  // by the service's own count
+  int threads_idle = 0;                // of the order service, by the kernel's count
+  int threads_most = 0;
+};
+
+// Offers orders of the plan, over and over with new request ids, to a cluster that runs already and
+// is loaded.
+StatusOr<Cell> MeasureCell(Cluster& cluster, const std::vector<PlannedOrder>& plan,
+                           const Condition& condition, const Way& way, const CellOptions& options);
+
+// The first `count` requests of the plan told over and over, in a way, each with an id of its own.
+std::vector<PlannedOrder> Repeated(const std::vector<PlannedOrder>& plan, const Way& way,
+                                   const std::string& run, std::size_t count);
+
+std::string CellsText(const std::vector<Cell>& cells);
+std::vector<Json> CellsJson(const std::vector<Cell>& cells);
+
+}  // namespace lockstep::lab
