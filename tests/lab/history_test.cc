@@ -86,7 +86,7 @@ TEST_CASE("a broken row is an error that names it") {
       Read(std::string(kHeader) + "1,2/1/2018 10:00,Naan,1\n1,3/1/2018 10:00,Naan,1\n").ok());
 }
 
-TEST_CASE("the same history makes the same requests; another run makes other request ids") {
+TEST_CASE("the same history makes the same requests, another run makes other request ids") {
   const auto consumers = Consumers(7, "100");
   const std::string lines = "5,1/1/2018 10:00,Naan,2\n6,1/1/2018 11:30,Tarka Dal,1\n";
   const auto plan = Plan(lines, consumers);

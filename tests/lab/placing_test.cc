@@ -103,7 +103,7 @@ TEST_CASE("an unknown outcome is repeated with the same request id until it is k
   REQUIRE(figures.codes == std::map<std::string, std::int64_t>{{"OK", 4}});  // the last answers
 }
 
-TEST_CASE("what stays unknown is given up and counted as such; a refusal is never repeated") {
+TEST_CASE("what stays unknown is given up and counted as such, a refusal is never repeated") {
   const auto plan = Plan(2);
   PlayedCaller caller([](const std::string& id, int) {
     if (id == "0") return Error(StatusCode::kUnavailable, "PEER_UNREACHABLE");

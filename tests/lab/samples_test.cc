@@ -51,7 +51,7 @@ StatusOr<std::vector<restaurant::v1::MenuItem>> Menu(const std::string& text) {
   return menu;
 }
 
-TEST_CASE("a menu of two columns is enough; the same item twice is one item") {
+TEST_CASE("a menu of two columns is enough, the same item twice is one item") {
   const auto menu = Menu("Item Name,Product Price\nNaan,2.5\nNaan,2.50\nDal,5\n");
   REQUIRE(menu.ok());
   REQUIRE(menu->size() == 2);

@@ -129,7 +129,7 @@ TEST_CASE("a hop's own receipt stands inside its call, and a fault's delay is dr
   REQUIRE_THAT(DrawWaterfall({attempt}, 160), Catch::Contains("a fault delayed it by 20.0 ms"));
 }
 
-TEST_CASE("an answer without a receipt is drawn as what the caller saw; a far deadline is said") {
+TEST_CASE("an answer without a receipt is drawn as what the caller saw, a far deadline is said") {
   Attempt attempt;
   attempt.title = "non-blocking: UNAVAILABLE";
   attempt.measured = 2ms;
