@@ -3,8 +3,10 @@
 #include "common/store/store_thread.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 
 #include <array>
+#include <csignal>
 #include <set>
 
 #include "common/store/migrations.h"
@@ -386,6 +388,50 @@ TEST_CASE("a full disk fails what does not fit and nothing else") {
   store.Submit(large, Deadline::Never(), answers.Expect(4));
   REQUIRE(ReasonOf(answers.Of(4)) == "STORE_FULL");
   REQUIRE_FALSE(store.writable());
+}
+
+// While it lives, no file of this process can grow: writes past its end fail, as on a broken disk.
+class NoGrowth {
+ public:
+  NoGrowth() {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    handler_before_ = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit none = before_;
+    none.rlim_cur = 0;
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &none) == 0);
+  }
+  ~NoGrowth() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_before_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_before_)(int) = nullptr;
+};
+
+TEST_CASE("a commit that fails is the answer to its whole batch, and nothing of it is done") {
+  const TempDir directory;
+  const std::string path = directory.File("a.db");
+  Answers answers;
+  StoreThread store(OpenOrFail(path));
+  {
+    Gate gate(store, answers);
+    for (int i = 0; i < 3; ++i) store.Submit(Marking(1, i), Deadline::Never(), answers.Expect(i));
+    const NoGrowth broken;
+    gate.Open();
+    answers.All();
+  }
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(answers.Of(i).status.code() == StatusCode::kUnavailable);
+    REQUIRE(ReasonOf(answers.Of(i)) == "STORE_IO");
+  }
+  REQUIRE(Rows(path).empty());
+  REQUIRE_FALSE(store.writable());
+  store.Submit(Marking(1, 7), Deadline::Never(), answers.Expect(7));
+  REQUIRE(answers.Of(7).status.ok());
+  REQUIRE(store.writable());
+  REQUIRE(Rows(path) == std::vector<std::string>{"1.7"});
 }
 
 TEST_CASE("exactly one answer each, in order for each submitter, with Stop racing") {
