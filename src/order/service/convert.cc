@@ -1,0 +1,211 @@
+#include "order/service/convert.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/base/check.h"
+#include "common/rpc/proto_values.h"
+#include "order/checks/wire.h"
+
+namespace lockstep::order {
+namespace {
+
+// A reason that this build has no name for was kept as REASON_17, and goes out as the number it
+// came as.
+template <typename Verdict>
+typename Verdict::Reason ReasonToProto(const std::string& name) {
+  typename Verdict::Reason reason = Verdict::REASON_UNSPECIFIED;
+  if (Verdict::Reason_Parse("REASON_" + name, &reason)) return reason;
+  constexpr std::string_view kPrefix = "REASON_";
+  if (name.starts_with(kPrefix)) {
+    return static_cast<typename Verdict::Reason>(std::atoi(name.c_str() + kPrefix.size()));
+  }
+  return reason;
+}
+
+void SetProto(const ConsumerVerdict& verdict, consumer::v1::ConsumerVerdict* out) {
+  out->set_order_id(verdict.order_id);
+  out->set_consumer_id(verdict.consumer_id);
+  out->set_accepted(verdict.accepted);
+  for (const Refusal& refusal : verdict.refusals) {
+    auto* shown = out->add_refusals();
+    shown->set_reason(ReasonToProto<consumer::v1::ConsumerVerdict>(refusal.reason));
+    shown->set_message(refusal.message);
+  }
+  if (verdict.order_limit) rpc::SetMoney(*verdict.order_limit, out->mutable_order_limit());
+  out->set_consumer_version(verdict.consumer_version);
+  rpc::SetTime(verdict.judge_time, out->mutable_judge_time());
+  out->set_node(verdict.node);
+}
+
+// Without lines and total: they are those of the order.
+void SetProto(const MenuVerdict& verdict, restaurant::v1::OrderDetailsVerdict* out) {
+  out->set_order_id(verdict.order_id);
+  out->set_restaurant_id(verdict.restaurant_id);
+  out->set_accepted(verdict.accepted);
+  for (const Refusal& refusal : verdict.refusals) {
+    auto* shown = out->add_refusals();
+    shown->set_reason(ReasonToProto<restaurant::v1::OrderDetailsVerdict>(refusal.reason));
+    shown->set_message(refusal.message);
+    shown->set_menu_item_id(refusal.menu_item_id);
+  }
+  out->set_restaurant_version(verdict.restaurant_version);
+  rpc::SetTime(verdict.judge_time, out->mutable_judge_time());
+  out->set_node(verdict.node);
+}
+
+v1::Order::State ToProto(OrderState state) {
+  switch (state) {
+    case OrderState::kPending:
+      return v1::Order::STATE_PENDING;
+    case OrderState::kValidated:
+      return v1::Order::STATE_VALIDATED;
+    case OrderState::kRejected:
+      return v1::Order::STATE_REJECTED;
+    case OrderState::kCancelled:
+      return v1::Order::STATE_CANCELLED;
+  }
+  return v1::Order::STATE_UNSPECIFIED;
+}
+
+}  // namespace
+
+NewOrder FromProto(const v1::CreateOrderRequest& request) {
+  NewOrder order;
+  order.request_id = request.request_id();
+  order.consumer_id = request.consumer_id();
+  order.restaurant_id = request.restaurant_id();
+  order.lines.reserve(static_cast<std::size_t>(request.lines_size()));
+  for (const auto& line : request.lines())
+    order.lines.push_back({line.menu_item_id(), line.quantity()});
+  const auto& address = request.delivery_address();
+  order.delivery_address = {address.street(), address.city(), address.postal_code()};
+  return order;
+}
+
+OrderOptions FromProto(const v1::OrderOptions& in, Violations& violations) {
+  OrderOptions options;
+  if (in.style() != call::v1::STYLE_UNSPECIFIED) {
+    if (call::v1::Style_IsValid(in.style())) {
+      options.style = FromProto(in.style());
+    } else {
+      violations.Add("options.style",
+                     fmt::format("must be a Style, is {}", static_cast<int>(in.style())));
+    }
+  }
+  if (in.deadline_policy() != call::v1::DEADLINE_POLICY_UNSPECIFIED) {
+    if (call::v1::DeadlinePolicy_IsValid(in.deadline_policy())) {
+      options.deadline_policy = FromProto(in.deadline_policy());
+    } else {
+      violations.Add(
+          "options.deadline_policy",
+          fmt::format("must be a DeadlinePolicy, is {}", static_cast<int>(in.deadline_policy())));
+    }
+  }
+  if (in.has_consumer_timeout()) options.consumer_timeout = rpc::ToDuration(in.consumer_timeout());
+  if (in.has_restaurant_timeout())
+    options.restaurant_timeout = rpc::ToDuration(in.restaurant_timeout());
+  if (in.has_reserve()) options.reserve = rpc::ToDuration(in.reserve());
+  if (in.has_wait_for_ready()) options.wait_for_ready = in.wait_for_ready();
+  return options;
+}
+
+std::optional<OrderState> FromProto(v1::Order::State state, Violations& violations) {
+  switch (state) {
+    case v1::Order::STATE_UNSPECIFIED:
+      return std::nullopt;
+    case v1::Order::STATE_PENDING:
+      return OrderState::kPending;
+    case v1::Order::STATE_VALIDATED:
+      return OrderState::kValidated;
+    case v1::Order::STATE_REJECTED:
+      return OrderState::kRejected;
+    case v1::Order::STATE_CANCELLED:
+      return OrderState::kCancelled;
+    default:
+      violations.Add("state", fmt::format("must be a State, is {}", static_cast<int>(state)));
+      return std::nullopt;
+  }
+}
+
+Style FromProto(call::v1::Style style) {
+  LOCKSTEP_CHECK(style == call::v1::STYLE_BLOCKING || style == call::v1::STYLE_NON_BLOCKING);
+  return style == call::v1::STYLE_BLOCKING ? Style::kBlocking : Style::kNonBlocking;
+}
+
+call::v1::Style ToProto(Style style) {
+  switch (style) {
+    case Style::kBlocking:
+      return call::v1::STYLE_BLOCKING;
+    case Style::kNonBlocking:
+      return call::v1::STYLE_NON_BLOCKING;
+  }
+  return call::v1::STYLE_UNSPECIFIED;
+}
+
+DeadlinePolicy FromProto(call::v1::DeadlinePolicy policy) {
+  switch (policy) {
+    case call::v1::DEADLINE_POLICY_NONE:
+      return DeadlinePolicy::kNone;
+    case call::v1::DEADLINE_POLICY_FIXED:
+      return DeadlinePolicy::kFixed;
+    case call::v1::DEADLINE_POLICY_RESERVE:
+      return DeadlinePolicy::kReserve;
+    default:
+      LOCKSTEP_CHECK(policy == call::v1::DEADLINE_POLICY_PROPAGATE);
+      return DeadlinePolicy::kPropagate;
+  }
+}
+
+void SetProto(const Order& order, v1::Order* out) {
+  out->set_order_id(order.order_id);
+  out->set_request_id(order.request_id);
+  out->set_consumer_id(order.consumer_id);
+  out->set_restaurant_id(order.restaurant_id);
+  for (const PricedLine& line : order.lines) {
+    auto* shown = out->add_lines();
+    shown->set_menu_item_id(line.menu_item_id);
+    shown->set_display_name(line.display_name);
+    shown->set_quantity(line.quantity);
+    if (order.total) {
+      rpc::SetMoney(line.unit_price, shown->mutable_unit_price());
+      rpc::SetMoney(line.price, shown->mutable_price());
+    }
+  }
+  auto* address = out->mutable_delivery_address();
+  address->set_street(order.delivery_address.street);
+  address->set_city(order.delivery_address.city);
+  address->set_postal_code(order.delivery_address.postal_code);
+  out->set_state(ToProto(order.state));
+  out->set_style(ToProto(order.style));
+  if (order.total) rpc::SetMoney(*order.total, out->mutable_total());
+  if (order.consumer_verdict) SetProto(*order.consumer_verdict, out->mutable_consumer_verdict());
+  if (order.menu_verdict) SetProto(*order.menu_verdict, out->mutable_restaurant_verdict());
+  for (const std::string& reason : order.rejection_reasons) out->add_rejection_reasons(reason);
+  rpc::SetTime(order.create_time, out->mutable_create_time());
+  rpc::SetTime(order.update_time, out->mutable_update_time());
+}
+
+void SetCost(PlacedOrder& placed, call::v1::Receipt* out) {
+  for (CallTrace& trace : placed.calls) {
+    auto* shown = out->add_calls();
+    shown->set_peer(trace.peer);
+    shown->set_method(trace.method);
+    shown->set_attempt(trace.attempt);
+    if (trace.deadline_sent) rpc::SetDuration(*trace.deadline_sent, shown->mutable_deadline_sent());
+    rpc::SetDuration(trace.start, shown->mutable_start());
+    rpc::SetDuration(trace.duration, shown->mutable_duration());
+    shown->set_code(static_cast<google::rpc::Code>(trace.code));
+    if (trace.peer_receipt != nullptr) {
+      shown->mutable_receipt()->Swap(&static_cast<ReceiptFromPeer&>(*trace.peer_receipt).message);
+    }
+  }
+  if (placed.commit && placed.commit->batch > 0) {
+    rpc::SetDuration(placed.commit->commit_duration, out->mutable_commit()->mutable_duration());
+    out->mutable_commit()->set_batch(placed.commit->batch);
+  }
+  out->set_duplicate(placed.duplicate);
+}
+
+}  // namespace lockstep::order

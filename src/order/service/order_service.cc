@@ -1,0 +1,210 @@
+#include "order/service/order_service.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "common/base/log.h"
+#include "common/rpc/channel.h"
+#include "order/service/answer.h"
+
+namespace lockstep::order {
+namespace {
+
+Status NotOpenYet() {
+  ErrorDetail detail;
+  detail.reason = "STARTING";
+  detail.retry_after = limits::kRetryAfterFull;
+  return MakeError(StatusCode::kUnavailable, "the server is starting; try again",
+                   std::move(detail));
+}
+
+std::string HealthNameOf(Style style) {
+  return fmt::format("{}/{}", v1::OrderService::service_full_name(), StyleName(style));
+}
+
+// After the deadline nothing is begun, unless expired work is not to be dropped.
+Deadline NotAfter(const rpc::ServerCallBase& call) {
+  return call.rules().drop_expired ? call.budget().deadline : Deadline::Never();
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<control::HostedService>> OrderService::Make(
+    const control::HostContext& context, const OrderFlags& flags) {
+  StatusOr<std::unique_ptr<SqliteOrderStore>> store =
+      SqliteOrderStore::Open(context.flags.db, {.commit_batch_max = flags.commit_batch});
+  if (!store.ok()) return store.status();
+  return std::unique_ptr<control::HostedService>(
+      new OrderService(context, flags, *std::move(store)));
+}
+
+OrderService::OrderService(const control::HostContext& context, OrderFlags flags,
+                           std::unique_ptr<SqliteOrderStore> store)
+    : context_(context),
+      flags_(std::move(flags)),
+      store_(std::move(store)),
+      consumer_(consumer::v1::ConsumerService::NewStub(rpc::MakeChannel(flags_.consumer))),
+      restaurant_(restaurant::v1::RestaurantService::NewStub(rpc::MakeChannel(flags_.restaurant))),
+      desk_(context.settings, *store_, gate_),
+      pool_(context.settings.Get()->order().pool_threads(),
+            context.settings.Get()->order().pool_queue(), context.rules.drop_expired),
+      methods_(context.faults, Service::service_full_name()) {
+  methods_.Add("CreateOrder", raw_, &Raw::RequestCreateOrder, *this, &OrderService::CreateOrder);
+  methods_.Add("GetOrder", raw_, &Raw::RequestGetOrder, *this, &OrderService::GetOrder);
+  methods_.Add("ListOrders", raw_, &Raw::RequestListOrders, *this, &OrderService::ListOrders);
+  methods_.Add("CancelOrder", raw_, &Raw::RequestCancelOrder, *this, &OrderService::CancelOrder);
+  context_.ledger.SetQueue(
+      [this] {
+        const rpc::BlockingPool::Counts counts = pool_.counts();
+        return control::Ledger::QueueCounts{counts.waiting_now, counts.waiting_most};
+      },
+      [this] { pool_.ResetMost(); });
+  context_.settings.Listen([this](const control::Settings& settings) {
+    pool_.Resize(settings.order().pool_threads(), settings.order().pool_queue());
+  });
+}
+
+Status OrderService::Start(rpc::QueueServer& business) {
+  std::vector<rpc::CompletionLoop*> loops;
+  for (const auto& loop : business.loops()) loops.push_back(loop.get());
+  checks_ = std::make_unique<StyleChecks>(StyleParts{*consumer_, *restaurant_, stopping_}, loops);
+  desk_.Use(*checks_);
+  StatusOr<std::unique_ptr<SynchronousShell>> shell =
+      SynchronousShell::Start(flags_.sync_listen, context_, desk_, *loops.front());
+  if (!shell.ok()) return shell.status();
+  synchronous_ = *std::move(shell);
+  open_ = true;
+  return OkStatus();
+}
+
+std::map<std::string, std::string> OrderService::Addresses() {
+  return {{"sync", synchronous_->address()}};
+}
+
+Status OrderService::Health() {
+  if (store_->writable()) return OkStatus();
+  return MakeError(StatusCode::kUnavailable, "STORE_NOT_WRITABLE",
+                   fmt::format("the database {} cannot be written", context_.flags.db));
+}
+
+void OrderService::Tick() {
+  const bool writable = store_->writable();
+  const bool pool_full = pool_.full();
+  for (const StyleRow& row : StyleTable()) {
+    context_.health.Set(HealthNameOf(row.style), writable && !(row.holds_thread && pool_full));
+  }
+  gate_.GiveUpExpired(Clock::Real().Now());
+  store_->ProbeIfIdle();
+  if (!purging_.exchange(true)) PurgeRequestIds();
+}
+
+void OrderService::PurgeRequestIds() {
+  const WallTime before = Clock::Real().WallNow() - flags_.request_id_retention;
+  store_->PurgeRequestIds(before, [this](StatusOr<int> removed) {
+    if (removed.ok() && *removed == limits::kPurgeBatchRows) {
+      PurgeRequestIds();  // there may be more: the next batch, after what else is waiting to be
+                          // written
+    } else {
+      purging_ = false;
+    }
+  });
+}
+
+void OrderService::CreateOrder(CreateCall& call) {
+  if (!open_) {
+    call.Fail(NotOpenYet());
+    return;
+  }
+  StatusOr<PlaceOrderCommand> command = desk_.Read(
+      call.request(), {call.arrival(), call.receipt_basis().arrival_wall, call.budget().deadline,
+                       call.budget().from_caller, &call.cancel_source()});
+  if (!command.ok()) {
+    call.Fail(command.status());
+    return;
+  }
+  if (RowOf(command->style).holds_thread) {
+    CreateOnPool(call, *std::move(command));
+    return;
+  }
+  call::v1::Receipt receipt;
+  SetTerms(*command, call::v1::SHELL_QUEUE, receipt);
+  desk_.Place(call.loop(), call.loop(), *std::move(command),
+              [&call, receipt = std::move(receipt)](PlacedOrder placed) mutable {
+                Answer(call, placed, receipt);
+              });
+}
+
+void OrderService::Answer(CreateCall& call, PlacedOrder& placed, call::v1::Receipt& receipt) {
+  SetCost(placed, &receipt);
+  if (placed.duplicate) call.MarkDuplicate();
+  if (placed.status.ok()) {
+    call.Finish(ResponseOf(placed, receipt));
+  } else {
+    call.Fail(placed.status, &receipt);
+  }
+}
+
+void OrderService::CreateOnPool(CreateCall& call, PlaceOrderCommand command) {
+  call::v1::Receipt receipt;
+  SetTerms(command, call::v1::SHELL_POOL, receipt);
+  rpc::BlockingPool::Job job;
+  job.deadline = command.call.caller;
+  if (CancellationFollows(command.call.policy)) job.cancel_source = command.call.cancel;
+  job.run = [this, &call, command = std::move(command),
+             receipt](const rpc::BlockingPool::Turn& turn) mutable {
+    rpc::SetDuration(turn.waited, receipt.mutable_queue_wait());
+    if (turn.expired) {
+      call.MarkNeverBegun();
+      call.Fail(rpc::BudgetGone("when it left the queue before the pool"), &receipt);
+      return;
+    }
+    const HighWater::Hold hold(context_.ledger.threads_held());
+    HeldThread thread;
+    std::optional<PlacedOrder> placed;
+    desk_.Place(thread, call.loop(), std::move(command), [&](PlacedOrder result) {
+      placed = std::move(result);
+      thread.Release();
+    });
+    thread.Run();
+    rpc::SetDuration(Clock::Real().Now() - turn.taken, receipt.mutable_thread_held());
+    Answer(call, *placed, receipt);
+  };
+  if (Status submitted = pool_.Submit(std::move(job)); !submitted.ok())
+    call.Fail(submitted, &receipt);
+}
+
+void OrderService::GetOrder(GetCall& call) {
+  desk_.Get(call.request(), NotAfter(call), [&call](StatusOr<v1::Order> order) {
+    call.loop().Continue(
+        [&call, order = std::move(order)]() mutable { call.Answer(std::move(order)); });
+  });
+}
+
+void OrderService::ListOrders(ListCall& call) {
+  desk_.List(call.request(), NotAfter(call), [&call](StatusOr<v1::ListOrdersResponse> orders) {
+    call.loop().Continue(
+        [&call, orders = std::move(orders)]() mutable { call.Answer(std::move(orders)); });
+  });
+}
+
+void OrderService::CancelOrder(CancelCall& call) {
+  desk_.Cancel(call.request(), NotAfter(call), [&call](StatusOr<v1::Order> order) {
+    call.loop().Continue(
+        [&call, order = std::move(order)]() mutable { call.Answer(std::move(order)); });
+  });
+}
+
+void OrderService::Drain(Duration grace) {
+  if (synchronous_ == nullptr) return;
+  synchronous_->Shutdown(grace);
+  // Those that no cancellation follows wait for an answer that nobody will read.
+  stopping_.Cancel();
+}
+
+void OrderService::Stop() {
+  pool_.Stop();
+  store_->Stop();
+}
+
+}  // namespace lockstep::order

@@ -1,0 +1,201 @@
+#include "order/store/order_store.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "order/store/schema.h"
+
+namespace lockstep::order {
+namespace {
+
+constexpr Duration kProbeAfter = std::chrono::seconds(5);
+
+Status OrderUnknown(const std::string& order_id) {
+  return MakeError(StatusCode::kNotFound, "ORDER_UNKNOWN",
+                   fmt::format("there is no order {}", order_id));
+}
+
+// Reads by work, which fills a value, and hands over that value or the error.
+template <class Value, class Work>
+void ReadInto(store::ReaderPool& readers, Deadline not_after, Work work,
+              AnyInvocable<void(StatusOr<Value>)> done) {
+  const auto value = std::make_shared<StatusOr<Value>>(absl::UnknownError("not read"));
+  readers.Read(
+      [value, work = std::move(work)](store::Database& database) {
+        *value = work(database);
+        return value->status();
+      },
+      not_after,
+      [value, done = std::move(done)](const Status& status) mutable {
+        if (status.ok()) {
+          done(std::move(*value));
+        } else {
+          done(status);
+        }
+      });
+}
+
+}  // namespace
+
+StatusOr<std::unique_ptr<SqliteOrderStore>> SqliteOrderStore::Open(
+    const std::string& path, const OrderStoreOptions& options) {
+  StatusOr<std::unique_ptr<store::Database>> database = store::OpenWithSchema(path, OrderSchema());
+  if (!database.ok()) return database.status();
+  std::unique_ptr<SqliteOrderStore> self(new SqliteOrderStore);
+  if (Status loaded = self->LoadFilter(**database); !loaded.ok()) return loaded;
+  self->writer_ = std::make_unique<store::StoreThread>(
+      *std::move(database), store::StoreThreadOptions{.batch_max = options.commit_batch_max});
+  StatusOr<std::unique_ptr<store::ReaderPool>> readers = store::ReaderPool::Start(path);
+  if (!readers.ok()) return readers.status();
+  self->readers_ = *std::move(readers);
+  StatusOr<std::unique_ptr<store::Checkpointer>> checkpointer = store::Checkpointer::Start(path);
+  if (!checkpointer.ok()) return checkpointer.status();
+  self->checkpointer_ = *std::move(checkpointer);
+  return self;
+}
+
+Status SqliteOrderStore::LoadFilter(store::Database& database) {
+  store::Statement row = database.Query("SELECT request_id FROM request_ids");
+  while (row.Step()) filter_.Add(row.Text(0));
+  return row.Finish();
+}
+
+void SqliteOrderStore::FindByRequestId(
+    std::string request_id, AnyInvocable<void(StatusOr<std::optional<StoredOutcome>>)> done) {
+  if (!filter_.MayContain(request_id)) {
+    done(std::optional<StoredOutcome>());
+    return;
+  }
+  ReadInto<std::optional<StoredOutcome>>(
+      *readers_, Deadline::Never(),
+      [request_id = std::move(request_id)](store::Database& database) {
+        return ReadOutcome(database, request_id);
+      },
+      std::move(done));
+}
+
+void SqliteOrderStore::Insert(std::shared_ptr<const Order> order, std::string fingerprint,
+                              Deadline not_after, AnyInvocable<void(InsertResult)> done) {
+  if (!order->request_id.empty()) filter_.Add(order->request_id);
+  const auto existing = std::make_shared<std::optional<StoredOutcome>>();
+  writer_->Submit(
+      [order = std::move(order), fingerprint = std::move(fingerprint),
+       existing](store::Database& database) -> Status {
+        existing->reset();
+        if (!order->request_id.empty()) {
+          const StatusOr<bool> inserted = InsertRequestId(database, *order, fingerprint);
+          if (!inserted.ok()) return inserted.status();
+          if (!*inserted) {
+            StatusOr<std::optional<StoredOutcome>> outcome =
+                ReadOutcome(database, order->request_id);
+            if (outcome.ok()) *existing = *std::move(outcome);
+            return outcome.status();
+          }
+        }
+        return InsertOrder(database, *order);
+      },
+      not_after,
+      [existing, done = std::move(done)](const store::CommitResult& committed) mutable {
+        InsertResult result;
+        result.status = committed.status;
+        if (committed.status.ok()) result.existing = std::move(*existing);
+        result.commit_duration = committed.waited + committed.took;
+        result.batch = committed.status.ok() && !result.existing ? committed.batch : 0;
+        done(std::move(result));
+      });
+}
+
+void SqliteOrderStore::Get(std::string order_id, Deadline not_after, OrderDone done) {
+  ReadInto<std::shared_ptr<const Order>>(
+      *readers_, not_after,
+      [order_id = std::move(order_id)](
+          store::Database& database) -> StatusOr<std::shared_ptr<const Order>> {
+        StatusOr<std::optional<Order>> order = ReadOrder(database, order_id);
+        if (!order.ok()) return order.status();
+        if (!order->has_value()) return OrderUnknown(order_id);
+        return std::make_shared<const Order>(**std::move(order));
+      },
+      std::move(done));
+}
+
+void SqliteOrderStore::List(OrderFilter filter, int page_size, std::string after_order_id,
+                            Deadline not_after, AnyInvocable<void(StatusOr<OrderPage>)> done) {
+  ReadInto<OrderPage>(
+      *readers_, not_after,
+      [filter = std::move(filter), page_size,
+       after = std::move(after_order_id)](store::Database& database) -> StatusOr<OrderPage> {
+        StatusOr<std::vector<Order>> orders = ReadOrders(database, filter, page_size + 1, after);
+        if (!orders.ok()) return orders.status();
+        OrderPage page;
+        page.orders = *std::move(orders);
+        page.more = page.orders.size() > static_cast<std::size_t>(page_size);
+        if (page.more) page.orders.pop_back();
+        return page;
+      },
+      std::move(done));
+}
+
+void SqliteOrderStore::Cancel(std::string order_id, WallTime now, Deadline not_after,
+                              OrderDone done) {
+  const auto cancelled = std::make_shared<std::shared_ptr<const Order>>();
+  writer_->Submit(
+      [order_id = std::move(order_id), now, cancelled](store::Database& database) -> Status {
+        StatusOr<std::optional<Order>> stored = ReadOrder(database, order_id);
+        if (!stored.ok()) return stored.status();
+        if (!stored->has_value()) return OrderUnknown(order_id);
+        const OrderState before = (*stored)->state;
+        StatusOr<Order> order = order::Cancel(**std::move(stored), now);
+        if (!order.ok()) return order.status();
+        *cancelled = std::make_shared<const Order>(*std::move(order));
+        return (*cancelled)->state == before ? OkStatus() : UpdateState(database, **cancelled);
+      },
+      not_after,
+      [cancelled, done = std::move(done)](const store::CommitResult& committed) mutable {
+        if (committed.status.ok()) {
+          done(std::move(*cancelled));
+        } else {
+          done(committed.status);
+        }
+      });
+}
+
+void SqliteOrderStore::PurgeRequestIds(WallTime before, AnyInvocable<void(StatusOr<int>)> done) {
+  ReadInto<PurgeRange>(
+      *readers_, Deadline::Never(),
+      [before](store::Database& database) {
+        return FindPurgeable(database, before, limits::kPurgeBatchRows);
+      },
+      [this, done = std::move(done)](StatusOr<PurgeRange> range) mutable {
+        if (!range.ok() || range->orders == 0) {
+          done(range.ok() ? StatusOr<int>(0) : range.status());
+          return;
+        }
+        const int orders = range->orders;
+        writer_->Submit(
+            [range = *std::move(range)](store::Database& database) {
+              return Purge(database, range).status();
+            },
+            Deadline::Never(),
+            [orders, done = std::move(done)](const store::CommitResult& committed) mutable {
+              done(committed.status.ok() ? StatusOr<int>(orders) : committed.status);
+            });
+      });
+}
+
+void SqliteOrderStore::ProbeIfIdle() {
+  const SteadyTime now = Clock::Real().Now();
+  const std::int64_t items = writer_->counters().items;
+  if (items != std::exchange(items_at_last_look_, items)) last_change_ = now;
+  if (writer_->writable() && now - last_change_ < kProbeAfter) return;
+  if (probing_.exchange(true)) return;
+  writer_->Probe(Deadline::Never(), [this](const store::CommitResult&) { probing_ = false; });
+}
+
+void SqliteOrderStore::Stop() {
+  if (readers_ != nullptr) readers_->Stop();
+  if (writer_ != nullptr) writer_->Stop();
+  if (checkpointer_ != nullptr) checkpointer_->Stop();
+}
+
+}  // namespace lockstep::order

@@ -1,0 +1,75 @@
+// The orders in their SQLite file: one writer with group commit, readers beside it, checkpoints by
+// a thread of their own. Threads: every method from any. A done runs once: on the store thread, on
+// a reader thread, or before the method returns.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/store/checkpointer.h"
+#include "common/store/reader_pool.h"
+#include "common/store/store_thread.h"
+#include "order/ports.h"
+#include "order/store/request_id_filter.h"
+#include "order/store/rows.h"
+
+namespace lockstep::order {
+
+struct OrderPage {
+  std::vector<Order> orders;  // the newest first
+  bool more = false;          // there is another page
+};
+
+struct OrderStoreOptions {
+  int commit_batch_max = limits::kCommitBatchMax;  // 1: no group commit, to measure what it gains
+};
+
+class SqliteOrderStore final : public OrderStore {
+ public:
+  using OrderDone = AnyInvocable<void(StatusOr<std::shared_ptr<const Order>>)>;
+
+  static StatusOr<std::unique_ptr<SqliteOrderStore>> Open(const std::string& path,
+                                                          const OrderStoreOptions& options = {});
+  ~SqliteOrderStore() override { Stop(); }
+
+  void FindByRequestId(std::string request_id,
+                       AnyInvocable<void(StatusOr<std::optional<StoredOutcome>>)> done) override;
+  void Insert(std::shared_ptr<const Order> order, std::string fingerprint, Deadline not_after,
+              AnyInvocable<void(InsertResult)> done) override;
+
+  // NOT_FOUND, reason ORDER_UNKNOWN.
+  void Get(std::string order_id, Deadline not_after, OrderDone done);
+  // after_order_id: the last of the page before; empty: the first page.
+  void List(OrderFilter filter, int page_size, std::string after_order_id, Deadline not_after,
+            AnyInvocable<void(StatusOr<OrderPage>)> done);
+  // The same errors as Get's and the domain's Cancel.
+  void Cancel(std::string order_id, WallTime now, Deadline not_after, OrderDone done);
+
+  // Removes the request ids of orders taken before a moment, those of limits::kPurgeBatchRows
+  // orders at most. Says how many orders it went through: fewer than that, and there are no more.
+  // Writes nothing where nothing is to be removed.
+  void PurgeRequestIds(WallTime before, AnyInvocable<void(StatusOr<int>)> done);
+
+  // After a failed write, or after a while without any: tries whether the file can be written.
+  // Called now and then.
+  void ProbeIfIdle();
+  bool writable() const { return writer_->writable(); }
+  store::StoreThread::Counters counters() const { return writer_->counters(); }
+  void Stop();  // idempotent
+
+ private:
+  SqliteOrderStore() = default;
+  Status LoadFilter(store::Database& database);
+
+  RequestIdFilter filter_;
+  std::atomic<bool> probing_ = false;
+  std::int64_t items_at_last_look_ = 0;  // as the next, of the thread that calls ProbeIfIdle
+  SteadyTime last_change_{};
+  std::unique_ptr<store::StoreThread> writer_;
+  std::unique_ptr<store::ReaderPool> readers_;
+  std::unique_ptr<store::Checkpointer> checkpointer_;
+};
+
+}  // namespace lockstep::order
