@@ -14,6 +14,11 @@ Site& Injector::AddSite(std::string method) {
 }
 
 Site* Injector::Find(std::string_view method) {
+  const std::lock_guard lock(mutex_);
+  return FindLocked(method);
+}
+
+Site* Injector::FindLocked(std::string_view method) {
   const auto place = std::find_if(sites_.begin(), sites_.end(),
                                   [&](const Site& site) { return site.method_ == method; });
   return place == sites_.end() ? nullptr : &*place;
@@ -36,7 +41,7 @@ Status Injector::Set(const std::vector<Rule>& rules, std::string_view field) {
     const auto path = [&](std::string_view name) {
       return fmt::format("{}[{}].{}", field, i, name);
     };
-    Site* const site = Find(rules[i].method);
+    Site* const site = FindLocked(rules[i].method);
     if (site == nullptr) {
       violations.push_back(
           {path("method"),

@@ -49,6 +49,9 @@ class Injector {
   // Before the server serves. The site lives as long as the injector.
   Site& AddSite(std::string method);
 
+  // Null if there is no such site.
+  Site* Find(std::string_view method);
+
   // Replaces all rules, or none of them: INVALID_ARGUMENT names the rule that cannot stand, a
   // method without a site (it could never strike) among them. field: how the caller names the list,
   // "faults".
@@ -57,7 +60,7 @@ class Injector {
   std::vector<Rule> List() const;
 
  private:
-  Site* Find(std::string_view method);
+  Site* FindLocked(std::string_view method);
 
   const bool allowed_;
   mutable std::mutex mutex_;

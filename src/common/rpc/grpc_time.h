@@ -26,4 +26,19 @@ inline Deadline FromTimespec(gpr_timespec time) {
   return Deadline::At(SteadyTime(Duration(time.tv_sec * 1'000'000'000 + time.tv_nsec)));
 }
 
+// The deadline that reaches the peer if this one is sent, less what the way takes. gRPC 1.51 writes
+// a timeout of 1 s and more with three digits or so (10 ms steps to 10 s, 100 ms steps to 100 s,
+// then seconds), rounded up: a budget would grow along a chain. So it is rounded down to a step
+// first, and by 2 ms more for gRPC's own rounding to milliseconds. Below 1 s the steps are 1 ms and
+// are left alone.
+inline Deadline Sendable(Deadline deadline, SteadyTime now) {
+  using std::chrono::milliseconds, std::chrono::seconds;
+  const Duration left = deadline.Remaining(now);
+  if (!deadline.is_finite() || left < seconds(1)) return deadline;
+  const Duration step = left < seconds(10)    ? milliseconds(10)
+                        : left < seconds(100) ? milliseconds(100)
+                                              : seconds(1);
+  return Deadline::At(now + (left - left % step) - milliseconds(2));
+}
+
 }  // namespace lockstep::rpc

@@ -131,6 +131,8 @@ class ServerCallBase : private CallTable::Entry {
   bool Abandoned(SteadyTime now) const override {
     return gone_.load(std::memory_order_relaxed) || budget_.deadline.Passed(now);
   }
+  // For the ledger: the handler has dropped this call before it did anything for it.
+  void MarkNeverBegun() { begun_ = false; }
   // For the ledger: this call is answered with an earlier outcome.
   void MarkDuplicate() { duplicate_ = true; }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/base/limits.h"
+#include "common/rpc/grpc_time.h"
 #include "common/rpc/proto_values.h"
 #include "common/rpc/status_details.h"
 
@@ -124,7 +125,8 @@ Asking::Asking(const CheckCall& call, const char* peer, const char* method,
       method_(method),
       start_(Now()),
       arrival_(call.arrival),
-      deadline_(DownstreamDeadline(call.policy, start_, call.caller, timeout, call.reserve)),
+      deadline_(rpc::Sendable(
+          DownstreamDeadline(call.policy, start_, call.caller, timeout, call.reserve), start_)),
       wait_for_ready_(call.wait_for_ready),
       // The caller's own budget bounds what is begun, also under a policy that sends something
       // else.

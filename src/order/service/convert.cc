@@ -103,10 +103,22 @@ OrderOptions FromProto(const v1::OrderOptions& in, Violations& violations) {
           fmt::format("must be a DeadlinePolicy, is {}", static_cast<int>(in.deadline_policy())));
     }
   }
-  if (in.has_consumer_timeout()) options.consumer_timeout = rpc::ToDuration(in.consumer_timeout());
-  if (in.has_restaurant_timeout())
-    options.restaurant_timeout = rpc::ToDuration(in.restaurant_timeout());
-  if (in.has_reserve()) options.reserve = rpc::ToDuration(in.reserve());
+  // A duration that is none is a violation of its field, and stays unset.
+  const auto read = [&violations](const char* field, bool present,
+                                  const google::protobuf::Duration& duration,
+                                  std::optional<Duration>& out) {
+    if (!present) return;
+    if (rpc::IsWellFormed(duration)) {
+      out = rpc::ToDuration(duration);
+    } else {
+      violations.Add(field, "must have nanos within a second and of the sign of its seconds");
+    }
+  };
+  read("options.consumer_timeout", in.has_consumer_timeout(), in.consumer_timeout(),
+       options.consumer_timeout);
+  read("options.restaurant_timeout", in.has_restaurant_timeout(), in.restaurant_timeout(),
+       options.restaurant_timeout);
+  read("options.reserve", in.has_reserve(), in.reserve(), options.reserve);
   if (in.has_wait_for_ready()) options.wait_for_ready = in.wait_for_ready();
   return options;
 }

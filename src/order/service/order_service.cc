@@ -83,19 +83,18 @@ std::map<std::string, std::string> OrderService::Addresses() {
 }
 
 Status OrderService::Health() {
-  if (store_->writable()) return OkStatus();
+  writable_ = store_->Writable();
+  if (writable_) return OkStatus();
   return MakeError(StatusCode::kUnavailable, "STORE_NOT_WRITABLE",
                    fmt::format("the database {} cannot be written", context_.flags.db));
 }
 
 void OrderService::Tick() {
-  const bool writable = store_->writable();
   const bool pool_full = pool_.full();
   for (const StyleRow& row : StyleTable()) {
-    context_.health.Set(HealthNameOf(row.style), writable && !(row.holds_thread && pool_full));
+    context_.health.Set(HealthNameOf(row.style), writable_ && !(row.holds_thread && pool_full));
   }
   gate_.GiveUpExpired(Clock::Real().Now());
-  store_->ProbeIfIdle();
   if (!purging_.exchange(true)) PurgeRequestIds();
 }
 

@@ -78,6 +78,7 @@ class OrderService final : public control::HostedService {
   std::unique_ptr<SynchronousShell> synchronous_;
   std::atomic<bool> open_ = false;  // Start is through: orders can be placed
   std::atomic<bool> purging_ = false;
+  bool writable_ = true;  // of the housekeeping thread
   Raw raw_;
   rpc::MethodList methods_;
 };

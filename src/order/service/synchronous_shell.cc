@@ -74,11 +74,13 @@ class SynchronousShell::Call final : private rpc::CallTable::Entry {
   }
   void MarkDuplicate() { duplicate_ = true; }
 
-  bool Abandoned(SteadyTime now) const {
+  bool Abandoned(SteadyTime now) const override {
     return budget_.deadline.Passed(now) || cancel_source_.cancelled();
   }
-  // OK if the call may be begun.
+  // Holds the thread for a fault's delay. OK if the call may be begun after it.
   Status Begin() {
+    fault::Site* const site = host_.faults.Find(method_);
+    if (site != nullptr) Wait(site->Strike());
     if (host_.rules.drop_expired && Abandoned(Clock::Real().Now()))
       return rpc::BudgetGone("on arrival");
     begun_ = true;
@@ -101,6 +103,23 @@ class SynchronousShell::Call final : private rpc::CallTable::Entry {
   }
 
  private:
+  // Until the delay is over, the deadline has passed, or the caller has gone.
+  void Wait(Duration delay) {
+    if (delay == Duration::zero()) return;
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool gone = false;
+    const CancelSource::Hook hook(cancel_source_, [&] {
+      const std::lock_guard lock(mutex);
+      gone = true;
+      changed.notify_one();
+    });
+    std::unique_lock lock(mutex);
+    const Deadline end = Sooner(Deadline::After(arrival_, delay), budget_.deadline);
+    changed.wait_until(lock, end.moment(), [&] { return gone; });
+    rpc::SetDuration(Clock::Real().Now() - arrival_, receipt_.mutable_fault_delay());
+  }
+
   rpc::CallTable::Description Describe() const override {
     return {method_,
             context_.peer(),

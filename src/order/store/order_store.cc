@@ -9,8 +9,6 @@
 namespace lockstep::order {
 namespace {
 
-constexpr Duration kProbeAfter = std::chrono::seconds(5);
-
 Status OrderUnknown(const std::string& order_id) {
   return MakeError(StatusCode::kNotFound, "ORDER_UNKNOWN",
                    fmt::format("there is no order {}", order_id));
@@ -40,25 +38,19 @@ void ReadInto(store::ReaderPool& readers, Deadline not_after, Work work,
 
 StatusOr<std::unique_ptr<SqliteOrderStore>> SqliteOrderStore::Open(
     const std::string& path, const OrderStoreOptions& options) {
-  StatusOr<std::unique_ptr<store::Database>> database = store::OpenWithSchema(path, OrderSchema());
-  if (!database.ok()) return database.status();
   std::unique_ptr<SqliteOrderStore> self(new SqliteOrderStore);
-  if (Status loaded = self->LoadFilter(**database); !loaded.ok()) return loaded;
-  self->writer_ = std::make_unique<store::StoreThread>(
-      *std::move(database), store::StoreThreadOptions{.batch_max = options.commit_batch_max});
-  StatusOr<std::unique_ptr<store::ReaderPool>> readers = store::ReaderPool::Start(path);
-  if (!readers.ok()) return readers.status();
-  self->readers_ = *std::move(readers);
-  StatusOr<std::unique_ptr<store::Checkpointer>> checkpointer = store::Checkpointer::Start(path);
-  if (!checkpointer.ok()) return checkpointer.status();
-  self->checkpointer_ = *std::move(checkpointer);
+  store::StoreFileOptions file;
+  file.path = path;
+  file.writer.batch_max = options.commit_batch_max;
+  StatusOr<std::unique_ptr<store::StoreFile>> opened = store::StoreFile::Open(
+      file, OrderSchema(), [&filter = self->filter_](store::Database& database) {
+        store::Statement row = database.Query("SELECT request_id FROM request_ids");
+        while (row.Step()) filter.Add(row.Text(0));
+        return row.Finish();
+      });
+  if (!opened.ok()) return opened.status();
+  self->file_ = *std::move(opened);
   return self;
-}
-
-Status SqliteOrderStore::LoadFilter(store::Database& database) {
-  store::Statement row = database.Query("SELECT request_id FROM request_ids");
-  while (row.Step()) filter_.Add(row.Text(0));
-  return row.Finish();
 }
 
 void SqliteOrderStore::FindByRequestId(
@@ -68,7 +60,7 @@ void SqliteOrderStore::FindByRequestId(
     return;
   }
   ReadInto<std::optional<StoredOutcome>>(
-      *readers_, Deadline::Never(),
+      file_->readers(), Deadline::Never(),
       [request_id = std::move(request_id)](store::Database& database) {
         return ReadOutcome(database, request_id);
       },
@@ -79,7 +71,7 @@ void SqliteOrderStore::Insert(std::shared_ptr<const Order> order, std::string fi
                               Deadline not_after, AnyInvocable<void(InsertResult)> done) {
   if (!order->request_id.empty()) filter_.Add(order->request_id);
   const auto existing = std::make_shared<std::optional<StoredOutcome>>();
-  writer_->Submit(
+  file_->writer().Submit(
       [order = std::move(order), fingerprint = std::move(fingerprint),
        existing](store::Database& database) -> Status {
         existing->reset();
@@ -96,10 +88,13 @@ void SqliteOrderStore::Insert(std::shared_ptr<const Order> order, std::string fi
         return InsertOrder(database, *order);
       },
       not_after,
-      [existing, done = std::move(done)](const store::CommitResult& committed) mutable {
+      [this, existing, done = std::move(done)](const store::CommitResult& committed) mutable {
         InsertResult result;
         result.status = committed.status;
-        if (committed.status.ok()) result.existing = std::move(*existing);
+        if (committed.status.ok()) {
+          result.existing = std::move(*existing);
+          if (!result.existing) file_->watch().Wrote();
+        }
         result.commit_duration = committed.waited + committed.took;
         result.batch = committed.status.ok() && !result.existing ? committed.batch : 0;
         done(std::move(result));
@@ -108,7 +103,7 @@ void SqliteOrderStore::Insert(std::shared_ptr<const Order> order, std::string fi
 
 void SqliteOrderStore::Get(std::string order_id, Deadline not_after, OrderDone done) {
   ReadInto<std::shared_ptr<const Order>>(
-      *readers_, not_after,
+      file_->readers(), not_after,
       [order_id = std::move(order_id)](
           store::Database& database) -> StatusOr<std::shared_ptr<const Order>> {
         StatusOr<std::optional<Order>> order = ReadOrder(database, order_id);
@@ -122,7 +117,7 @@ void SqliteOrderStore::Get(std::string order_id, Deadline not_after, OrderDone d
 void SqliteOrderStore::List(OrderFilter filter, int page_size, std::string after_order_id,
                             Deadline not_after, AnyInvocable<void(StatusOr<OrderPage>)> done) {
   ReadInto<OrderPage>(
-      *readers_, not_after,
+      file_->readers(), not_after,
       [filter = std::move(filter), page_size,
        after = std::move(after_order_id)](store::Database& database) -> StatusOr<OrderPage> {
         StatusOr<std::vector<Order>> orders = ReadOrders(database, filter, page_size + 1, after);
@@ -139,7 +134,7 @@ void SqliteOrderStore::List(OrderFilter filter, int page_size, std::string after
 void SqliteOrderStore::Cancel(std::string order_id, WallTime now, Deadline not_after,
                               OrderDone done) {
   const auto cancelled = std::make_shared<std::shared_ptr<const Order>>();
-  writer_->Submit(
+  file_->writer().Submit(
       [order_id = std::move(order_id), now, cancelled](store::Database& database) -> Status {
         StatusOr<std::optional<Order>> stored = ReadOrder(database, order_id);
         if (!stored.ok()) return stored.status();
@@ -162,7 +157,7 @@ void SqliteOrderStore::Cancel(std::string order_id, WallTime now, Deadline not_a
 
 void SqliteOrderStore::PurgeRequestIds(WallTime before, AnyInvocable<void(StatusOr<int>)> done) {
   ReadInto<PurgeRange>(
-      *readers_, Deadline::Never(),
+      file_->readers(), Deadline::Never(),
       [before](store::Database& database) {
         return FindPurgeable(database, before, limits::kPurgeBatchRows);
       },
@@ -172,7 +167,7 @@ void SqliteOrderStore::PurgeRequestIds(WallTime before, AnyInvocable<void(Status
           return;
         }
         const int orders = range->orders;
-        writer_->Submit(
+        file_->writer().Submit(
             [range = *std::move(range)](store::Database& database) {
               return Purge(database, range).status();
             },
@@ -181,21 +176,6 @@ void SqliteOrderStore::PurgeRequestIds(WallTime before, AnyInvocable<void(Status
               done(committed.status.ok() ? StatusOr<int>(orders) : committed.status);
             });
       });
-}
-
-void SqliteOrderStore::ProbeIfIdle() {
-  const SteadyTime now = Clock::Real().Now();
-  const std::int64_t items = writer_->counters().items;
-  if (items != std::exchange(items_at_last_look_, items)) last_change_ = now;
-  if (writer_->writable() && now - last_change_ < kProbeAfter) return;
-  if (probing_.exchange(true)) return;
-  writer_->Probe(Deadline::Never(), [this](const store::CommitResult&) { probing_ = false; });
-}
-
-void SqliteOrderStore::Stop() {
-  if (readers_ != nullptr) readers_->Stop();
-  if (writer_ != nullptr) writer_->Stop();
-  if (checkpointer_ != nullptr) checkpointer_->Stop();
 }
 
 }  // namespace lockstep::order

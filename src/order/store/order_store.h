@@ -3,14 +3,11 @@
 // a reader thread, or before the method returns.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "common/store/checkpointer.h"
-#include "common/store/reader_pool.h"
-#include "common/store/store_thread.h"
+#include "common/store/store_file.h"
 #include "order/ports.h"
 #include "order/store/request_id_filter.h"
 #include "order/store/rows.h"
@@ -32,7 +29,6 @@ class SqliteOrderStore final : public OrderStore {
 
   static StatusOr<std::unique_ptr<SqliteOrderStore>> Open(const std::string& path,
                                                           const OrderStoreOptions& options = {});
-  ~SqliteOrderStore() override { Stop(); }
 
   void FindByRequestId(std::string request_id,
                        AnyInvocable<void(StatusOr<std::optional<StoredOutcome>>)> done) override;
@@ -52,24 +48,17 @@ class SqliteOrderStore final : public OrderStore {
   // Writes nothing where nothing is to be removed.
   void PurgeRequestIds(WallTime before, AnyInvocable<void(StatusOr<int>)> done);
 
-  // After a failed write, or after a while without any: tries whether the file can be written.
-  // Called now and then.
-  void ProbeIfIdle();
-  bool writable() const { return writer_->writable(); }
-  store::StoreThread::Counters counters() const { return writer_->counters(); }
-  void Stop();  // idempotent
+  // Now and then, from one thread: tries whether the file can be written where no write has shown
+  // it, and says what is known.
+  bool Writable() { return file_->watch().Look(); }
+  store::StoreThread::Counters counters() const { return file_->writer().counters(); }
+  void Stop() { file_->Stop(); }  // idempotent
 
  private:
   SqliteOrderStore() = default;
-  Status LoadFilter(store::Database& database);
 
   RequestIdFilter filter_;
-  std::atomic<bool> probing_ = false;
-  std::int64_t items_at_last_look_ = 0;  // as the next, of the thread that calls ProbeIfIdle
-  SteadyTime last_change_{};
-  std::unique_ptr<store::StoreThread> writer_;
-  std::unique_ptr<store::ReaderPool> readers_;
-  std::unique_ptr<store::Checkpointer> checkpointer_;
+  std::unique_ptr<store::StoreFile> file_;
 };
 
 }  // namespace lockstep::order

@@ -64,7 +64,8 @@ CREATE TABLE order_refusals (
 CREATE TABLE request_ids (
   request_id TEXT NOT NULL PRIMARY KEY,
   fingerprint TEXT NOT NULL,
-  order_id BLOB NOT NULL REFERENCES orders
+  -- It is written before its order, so that a repeated one is found before anything is.
+  order_id BLOB NOT NULL REFERENCES orders DEFERRABLE INITIALLY DEFERRED
 ) WITHOUT ROWID;
 CREATE TABLE request_ids_purged (
   only INTEGER NOT NULL PRIMARY KEY CHECK (only = 0),
