@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/base/id.h"
@@ -93,6 +95,10 @@ void PlaceOrder::TakeTurn(RequestGate::Turn turn, std::shared_ptr<const StoredOu
 }
 
 void PlaceOrder::LookForEarlier() {
+  if (Gone()) {
+    End(BudgetGone("an earlier outcome of the request was looked for"), nullptr);
+    return;
+  }
   parts_.store.FindByRequestId(
       request_id_,
       [self = shared_from_this()](StatusOr<std::optional<StoredOutcome>> found) mutable {
@@ -192,6 +198,8 @@ void PlaceOrder::Written(InsertResult result) {
 
 void PlaceOrder::End(Status status, std::shared_ptr<const StoredOutcome> outcome) {
   result_.status = std::move(status);
+  std::sort(result_.calls.begin(), result_.calls.end(),
+            [](const CallTrace& a, const CallTrace& b) { return a.start < b.start; });
   if (first_) parts_.gate.Leave(request_id_, std::move(outcome));
   Done done = std::move(done_);
   done(std::move(result_));

@@ -40,7 +40,7 @@ struct PlacedOrder {
   Status status;
   std::shared_ptr<const Order> order;  // null if nothing was written
   bool duplicate = false;              // an earlier outcome of the same request id
-  std::vector<CallTrace> calls;
+  std::vector<CallTrace> calls;        // in the order in which they began
   std::optional<InsertResult> commit;  // absent if no write was tried
 };
 

@@ -62,11 +62,6 @@ void RequestGate::GiveUpExpired(SteadyTime now) {
   for (Waiter& waiter : given_up) waiter.resume(Turn::kGivenUp, nullptr);
 }
 
-RequestGate::Ticket RequestGate::NewTicket() {
-  const std::lock_guard lock(mutex_);
-  return ++last_ticket_;
-}
-
 std::size_t RequestGate::running() const {
   const std::lock_guard lock(mutex_);
   return running_.size();

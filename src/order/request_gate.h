@@ -7,6 +7,7 @@
 // because it gave up or its deadline passed.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -46,7 +47,7 @@ class RequestGate {
   // deadline ends its call, and that calls GiveUp; this is for those that came without one.
   void GiveUpExpired(SteadyTime now);
 
-  Ticket NewTicket();
+  Ticket NewTicket() { return last_ticket_.fetch_add(1, std::memory_order_relaxed) + 1; }
   std::size_t running() const;
 
  private:
@@ -55,8 +56,8 @@ class RequestGate {
     Deadline deadline;
     Resume resume;
   };
+  std::atomic<Ticket> last_ticket_ = 0;
   mutable std::mutex mutex_;
-  Ticket last_ticket_ = 0;
   std::unordered_map<std::string, std::list<Waiter>> running_;
 };
 
