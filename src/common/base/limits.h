@@ -38,6 +38,8 @@ inline constexpr std::size_t kMethodNameBytesMax = 200;   // "package.Service/Me
 inline constexpr int kFaultsMax = 100;                    // rules of one server
 inline constexpr std::size_t kErrorDetailBytesMax =
     5 << 10;  // clients accept 8 KiB of trailers, in base64: 6 KiB
+inline constexpr std::size_t kErrorMessageBytesMax =
+    1000;  // as grpc-message encodes it: with the details it stays under those 8 KiB
 
 // --- time
 inline constexpr auto kTimeoutMax = 1h;  // any timeout, reserve, delay or limit that a user can set
@@ -58,9 +60,11 @@ inline constexpr auto kRetryAfterUnreachable =
 // --- what a server holds at once
 inline constexpr int kCallsInFlightDefault = 20'000;  // at under 64 KiB each: 1.3 GB
 inline constexpr int kCallsInFlightMax = 100'000;     // what UpdateSettings accepts
-inline constexpr int kPoolThreadsDefault = 64;        // blocking orders at once
-inline constexpr int kPoolThreadsMax = 1024;          // at 8 MiB of address space each
-inline constexpr int kPoolQueueDefault = 256;         // blocking orders waiting for a thread
+inline constexpr int kLoopCallsMax =
+    3 * kCallsInFlightMax;  // on one loop: an order waits for two others and may be delayed
+inline constexpr int kPoolThreadsDefault = 64;  // blocking orders at once
+inline constexpr int kPoolThreadsMax = 1024;    // at 8 MiB of address space each
+inline constexpr int kPoolQueueDefault = 256;   // blocking orders waiting for a thread
 inline constexpr int kPoolQueueMax = 100'000;
 inline constexpr std::size_t kStoreQueueMax = 100'000;  // writes waiting for the store thread
 inline constexpr int kCommitBatchMax =

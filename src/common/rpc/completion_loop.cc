@@ -30,6 +30,11 @@ void CompletionLoop::CancelAll() {
   for (InFlight* call : in_flight_) call->Cancel();
 }
 
+bool CompletionLoop::stopping() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
 int CompletionLoop::in_flight() const {
   const std::lock_guard lock(mutex_);
   return static_cast<int>(in_flight_.size());
@@ -84,6 +89,10 @@ void CompletionLoop::Stop() {
       std::unique_lock lock(mutex_);
       emptied_.wait(lock, [this] { return in_flight_.empty(); });
     }
+    // A call leaves the set before its continuation runs, on the loop's thread. Work posted now
+    // comes after the last continuation, and what that one posts comes before the mail is all
+    // delivered.
+    Post([] {});
     {
       std::unique_lock lock(mail_mutex_);
       mail_delivered_.wait(lock, [this] { return !mail_on_its_way_; });

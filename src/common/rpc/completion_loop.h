@@ -1,5 +1,5 @@
-// A completion queue, the one thread that serves it, and the bounded set of calls that were started
-// on it.
+// A completion queue, the one thread that serves it, and the bounded set of what was started on it
+// and can be cancelled: calls, mostly.
 //
 // The loop does nothing but hand on: no SQL, no file, no lock held long, no sleep (TRAPS 1: a loop
 // busy for 300 ms turns an answer that arrived in 1 ms into a time-out). LongestGap says whether
@@ -9,7 +9,8 @@
 // work run on the loop's. Stop order (TRAPS 9, 10, 23): refuse new calls; cancel those in flight,
 // or the queue waits for the peers; wait until the last has come back; shut the queue down; drain
 // it; join. A server's loop is stopped after its server (common/rpc/server.h), because accepted
-// calls end on it too.
+// calls end on it too. An alarm of somebody else's on the queue holds Stop up until it fires,
+// unless it is in the set.
 #pragma once
 
 #include <grpcpp/alarm.h>
@@ -49,7 +50,7 @@ class CompletionLoop final : public Executor {
   // queue: a CompletionQueue, or a server's ServerCompletionQueue. in_flight_max: calls; one more
   // is refused.
   explicit CompletionLoop(std::unique_ptr<grpc::CompletionQueue> queue,
-                          int in_flight_max = limits::kCallsInFlightMax);
+                          int in_flight_max = limits::kLoopCallsMax);
   CompletionLoop(const CompletionLoop&) = delete;
   CompletionLoop& operator=(const CompletionLoop&) = delete;
   ~CompletionLoop() override;  // Stop()
@@ -62,13 +63,15 @@ class CompletionLoop final : public Executor {
   void End(InFlight& call);
 
   // Runs work on the loop's thread; whatever is posted before the loop wakes up costs one wake-up
-  // together. Work posted before Stop returned is run; posting later is a mistake of ours and ends
-  // the process.
+  // together. Posted work and continuations may post again, also while Stop waits. Other threads
+  // must be through with posting before Stop is called: a post that comes after the last work was
+  // run could never be, is a mistake of ours, and ends the process.
   void Post(AnyInvocable<void()> work) override;
 
   // Refuses new calls from now on and cancels those in flight.
   void CancelAll();
-  void Stop();  // idempotent; not from the loop's own thread
+  bool stopping() const;  // CancelAll was called
+  void Stop();            // idempotent; not from the loop's own thread
 
   bool Here() const override { return std::this_thread::get_id() == thread_.get_id(); }
   int in_flight() const;

@@ -4,6 +4,7 @@
 
 #include <grpc/support/time.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "common/base/deadline.h"
@@ -12,7 +13,9 @@ namespace lockstep::rpc {
 
 inline gpr_timespec ToTimespec(Deadline deadline) {
   if (!deadline.is_finite()) return gpr_inf_future(GPR_CLOCK_MONOTONIC);
-  const std::int64_t nanos = deadline.moment().time_since_epoch().count();
+  // Below zero is before this machine started, which gRPC's time cannot say: long past, either way.
+  const std::int64_t nanos =
+      std::max<std::int64_t>(deadline.moment().time_since_epoch().count(), 0);
   gpr_timespec time;
   time.tv_sec = nanos / 1'000'000'000;
   time.tv_nsec = static_cast<std::int32_t>(nanos % 1'000'000'000);
@@ -22,7 +25,10 @@ inline gpr_timespec ToTimespec(Deadline deadline) {
 
 inline Deadline FromTimespec(gpr_timespec time) {
   time = gpr_convert_clock_type(time, GPR_CLOCK_MONOTONIC);
-  if (gpr_time_cmp(time, gpr_inf_future(GPR_CLOCK_MONOTONIC)) == 0) return Deadline::Never();
+  // A caller may send up to 99,999,999 hours: what nanoseconds cannot count is no deadline.
+  if (time.tv_sec >= SteadyTime::max().time_since_epoch() / std::chrono::seconds(1)) {
+    return Deadline::Never();
+  }
   return Deadline::At(SteadyTime(Duration(time.tv_sec * 1'000'000'000 + time.tv_nsec)));
 }
 

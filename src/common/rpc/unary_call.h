@@ -2,8 +2,9 @@
 // object.
 //
 // Ownership: the object belongs to the queue from Start until its one tag comes back; it destroys
-// itself after done. Exactly once: done runs once, on the loop's thread; or, if the loop takes no
-// more calls, at once inside Start with UNAVAILABLE (stopping) or RESOURCE_EXHAUSTED (full). A
+// itself after done. The peer's answer may be there before Start has returned, so Start touches
+// nothing after Finish. Exactly once: done runs once, on the loop's thread; or, if the loop takes
+// no more calls, at once inside Start with UNAVAILABLE (stopping) or RESOURCE_EXHAUSTED (full). A
 // client's unary Finish tag always comes with ok == true; how the call ended is in the status.
 #pragma once
 
@@ -39,9 +40,10 @@ class UnaryCall final : private Operation, private CompletionLoop::InFlight {
                     const CallOptions& options, Done done) {
     auto* call = new UnaryCall(loop, std::move(done));
     if (!loop.Begin(*call)) {
-      call->status_ = grpc::Status(
-          grpc::StatusCode::UNAVAILABLE,
-          "this process takes no more outgoing calls: it is stopping, or its loop is full");
+      call->status_ = loop.stopping() ? grpc::Status(grpc::StatusCode::UNAVAILABLE,
+                                                     "this process starts no more calls: it stops")
+                                      : grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                                                     "this process has too many calls under way");
       call->RunDone();
       return;
     }
@@ -61,8 +63,8 @@ class UnaryCall final : private Operation, private CompletionLoop::InFlight {
   void Cancel() override { context_.TryCancel(); }
 
   void Complete(bool /*ok: always true for a unary Finish*/) noexcept override {
-    hook_
-        .reset();  // from here on nobody cancels: TryCancel cannot race with the end of the context
+    // After these two nobody cancels: TryCancel cannot meet the end of the context.
+    hook_.reset();
     loop_.End(*this);
     RunDone();
   }
