@@ -5,9 +5,11 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
 
+#include <thread>
 #include <utility>
 
 #include "common/base/limits.h"
+#include "common/rpc/grpc_time.h"
 
 namespace lockstep::rpc {
 
@@ -51,16 +53,9 @@ StatusOr<std::unique_ptr<QueueServer>> QueueServer::Start(
   std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues;
   for (int i = 0; i < options.loops; ++i) queues.push_back(builder.AddCompletionQueue());
   StatusOr<std::unique_ptr<grpc::Server>> server = listener.Built(builder.BuildAndStart());
-  if (!server.ok()) {
-    for (const auto& queue : queues) {
-      queue->Shutdown();
-      void* tag = nullptr;
-      bool ok = false;
-      while (queue->Next(&tag, &ok)) {
-      }
-    }
-    return server.status();
-  }
+  // The queues go without Shutdown, which is for queues that were used, and would log that their
+  // server is still there: gRPC forgets to tell them of one that never started.
+  if (!server.ok()) return server.status();
   std::unique_ptr<QueueServer> self(new QueueServer);
   self->server_ = *std::move(server);
   self->address_ = listener.address();
@@ -77,11 +72,15 @@ QueueServer::~QueueServer() { Shutdown(Duration::zero()); }
 
 void QueueServer::Shutdown(Duration grace) {
   if (std::exchange(shut_, true)) return;
-  server_->Shutdown(std::chrono::system_clock::now() +
-                    std::chrono::duration_cast<std::chrono::system_clock::duration>(grace));
-  // What the calls wait for on other servers would keep them until its own end: it is cancelled.
+  // gRPC's Shutdown returns when the last call has ended, and a call may be waiting for an answer
+  // from another server, for ever: so while it waits on a thread of its own, what the calls wait
+  // for is cancelled here once the grace is over.
+  const gpr_timespec end = ToTimespec(Deadline::After(std::chrono::steady_clock::now(), grace));
+  std::thread shutting([this, end] { server_->Shutdown(end); });
+  live_.WaitForNone(grace);
   for (const auto& loop : loops_) loop->CancelAll();
   live_.WaitForNone();
+  shutting.join();
   for (const auto& loop : loops_) loop->Stop();
 }
 

@@ -1,8 +1,8 @@
 // A server on completion queues, and what every server of ours is built with.
 //
-// Threads: one a loop; gRPC's own beside them. Stop order: stop accepting and let calls under way
-// end within the grace; cancel the rest; wait for the last call object; only then stop the loops
-// (TRAPS 9, 10, 23, 24).
+// Threads: one a loop; gRPC's own beside them; one while it shuts down. Stop order: stop accepting
+// and let calls under way end within the grace; cancel the rest, and what it waits for; wait for
+// the last call object; only then stop the loops (TRAPS 9, 10, 23, 24).
 #pragma once
 
 #include <grpcpp/server.h>

@@ -92,21 +92,39 @@ void ServerCallBase::Requested(bool ok) {
     Fail(CallsInFlightMax(in_flight_max));
     return;
   }
-  fault_delay_ = method_.site().Strike();
-  if (fault_delay_ == Duration::zero()) {
-    Begin();
+  const Duration delay = method_.site().Strike();
+  if (delay == Duration::zero()) {
+    Begin(arrival_);
     return;
   }
-  delay_.emplace();
-  delay_->Set(&queue_, ToTimespec(Deadline::After(arrival_, fault_delay_)), delayed_tag_.Tag());
+  const Deadline until = Deadline::After(arrival_, delay);
+  const bool drop = rules_.drop_expired.load(std::memory_order_relaxed);
+  delay_.emplace(*this, drop ? Sooner(until, budget_.deadline) : until);
 }
 
-void ServerCallBase::Delayed(bool /*ok: Begin looks at the budget itself*/) { Begin(); }
+// Only this thread takes tags from the queue, so the alarm cannot come back before this has
+// returned.
+ServerCallBase::Delay::Delay(ServerCallBase& call, Deadline until) : call_(call) {
+  alarm_.Set(&call.queue_, ToTimespec(until), Tag());
+  // Into the set only now: an alarm that is cancelled before it is set is not cancelled at all.
+  entered_ = call.loop_.Begin(*this);
+  if (!entered_) alarm_.Cancel();
+}
 
-void ServerCallBase::Begin() {
-  if (rules_.drop_expired.load(std::memory_order_relaxed) && Abandoned(Now())) {
-    Fail(BudgetGone(fault_delay_ == Duration::zero() ? "on arrival"
-                                                     : "when a fault's delay was over"));
+void ServerCallBase::Delay::Complete(bool /*ok: Begin looks at the budget itself*/) noexcept {
+  if (entered_) call_.loop_.End(*this);
+  call_.Delayed();
+}
+
+void ServerCallBase::Delayed() {
+  const SteadyTime now = Now();
+  fault_delay_ = now - arrival_;
+  Begin(now);
+}
+
+void ServerCallBase::Begin(SteadyTime now) {
+  if (rules_.drop_expired.load(std::memory_order_relaxed) && Abandoned(now)) {
+    Fail(BudgetGone(delay_ ? "when a fault's delay was over" : "on arrival"));
     return;
   }
   const Status parsed = Parse(request_bytes_);
@@ -124,7 +142,8 @@ void ServerCallBase::Over(bool /*ok*/) {
   if (context_.IsCancelled()) {
     gone_.store(true, std::memory_order_relaxed);
     cancel_source_.Cancel();
-    if (delay_) delay_->Cancel();
+    // Where what expired is worked on all the same, that takes as long as it always does.
+    if (delay_ && rules_.drop_expired.load(std::memory_order_relaxed)) delay_->Cancel();
   }
   LeaveIfOver();
 }

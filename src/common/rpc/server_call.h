@@ -86,6 +86,10 @@ class LiveCalls {
     std::unique_lock lock(mutex_);
     none_.wait(lock, [this] { return count_ == 0; });
   }
+  void WaitForNone(Duration at_most) {
+    std::unique_lock lock(mutex_);
+    none_.wait_for(lock, at_most, [this] { return count_ == 0; });
+  }
 
  private:
   std::mutex mutex_;
@@ -161,7 +165,7 @@ class ServerCallBase : private CallTable::Entry {
   void* RequestedTag() { return requested_tag_.Tag(); }
 
  private:
-  // One of the four things that a queue can say of a call.
+  // One of the three things that a queue can say of a call.
   class Said final : public Operation {
    public:
     Said(ServerCallBase& call, void (ServerCallBase::*said)(bool)) : call_(call), said_(said) {}
@@ -172,12 +176,25 @@ class ServerCallBase : private CallTable::Entry {
     void (ServerCallBase::*said_)(bool);
   };
 
-  void Requested(
-      bool ok);  // ok: a request is there; else the server is stopping and no other tag will come
-  void Delayed(bool ok);   // ok: the time is over; else the delay was cut short
+  // A fault's delay, in flight on the loop: whoever stops the loop cuts it short.
+  class Delay final : public Operation, public CompletionLoop::InFlight {
+   public:
+    Delay(ServerCallBase& call, Deadline until);
+    void Cancel() override { alarm_.Cancel(); }
+    void Complete(bool ok) noexcept override;  // ok: the time is over; else it was cut short
+
+   private:
+    ServerCallBase& call_;
+    grpc::Alarm alarm_;
+    bool entered_ = false;
+  };
+
+  // ok: a request is there; else the server is stopping and no other tag will come.
+  void Requested(bool ok);
   void Over(bool ok);      // gRPC's notice that the call is over; ok is always true
   void Answered(bool ok);  // ok: the answer went out; else nobody was there to take it
-  void Begin();
+  void Delayed();
+  void Begin(SteadyTime now);
   void LeaveIfOver();
   void CountEnd(const Status& status);
   CallTable::Description Describe() const override;
@@ -188,7 +205,6 @@ class ServerCallBase : private CallTable::Entry {
   CallRules& rules_;
   LiveCalls& live_;
   Said requested_tag_{*this, &ServerCallBase::Requested};
-  Said delayed_tag_{*this, &ServerCallBase::Delayed};
   Said over_tag_{*this, &ServerCallBase::Over};
   Said answered_tag_{*this, &ServerCallBase::Answered};
 
@@ -196,7 +212,7 @@ class ServerCallBase : private CallTable::Entry {
   WallTime arrival_wall_{};
   Budget budget_;
   Duration fault_delay_{};
-  std::optional<grpc::Alarm> delay_;
+  std::optional<Delay> delay_;
   bool begun_ = false;
   bool duplicate_ = false;
   bool over_ = false;  // the loop's thread only, as is answered_
@@ -211,8 +227,9 @@ class ServerCall final : public ServerCallBase {
  public:
   using Handler = AnyInvocable<void(ServerCall& call)>;
 
-  // On a completion loop. service: with the method WithRawMethod_…; request:
-  // &Service::RequestCreateOrder.
+  // On completion loops. service: with the method WithRawMethod_…; request:
+  // &Service::RequestCreateOrder. handler: runs on the thread of the loop that took the call, so on
+  // several threads at once where a server has several loops.
   template <class Service>
   class Method final : public MethodBase {
    public:
