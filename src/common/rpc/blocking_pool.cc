@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
+#include "common/base/check.h"
 #include "common/base/limits.h"
+#include "common/base/log.h"
 
 namespace lockstep::rpc {
 
@@ -15,6 +18,7 @@ BlockingPool::BlockingPool(int threads, int queue_places, const std::atomic<bool
       clock_(clock),
       threads_wanted_(threads),
       queue_places_(queue_places) {
+  LOCKSTEP_CHECK(threads > 0 && queue_places >= 0);
   const std::lock_guard lock(mutex_);
   Grow();
 }
@@ -24,18 +28,26 @@ BlockingPool::~BlockingPool() { Stop(); }
 void BlockingPool::Grow() {
   while (threads_.size() < static_cast<std::size_t>(threads_wanted_)) {
     const auto self = threads_.emplace(threads_.end());
-    *self = std::thread([this, self] { Work(self); });
+    try {
+      *self = std::thread([this, self] { Work(self); });
+    } catch (const std::system_error& error) {
+      threads_.erase(self);
+      LOCKSTEP_CHECK(!threads_.empty());  // a pool without threads would keep its jobs for ever
+      log::Error("pool_thread_refused", {{"wanted", threads_wanted_},
+                                         {"have", static_cast<int>(threads_.size())},
+                                         {"message", error.what()}});
+      threads_wanted_ = static_cast<int>(threads_.size());
+    }
   }
 }
 
-bool BlockingPool::HasRoom() const {
-  const int idle = std::max(0, threads_wanted_ - held_);
-  return static_cast<int>(queue_.size()) < idle + queue_places_;
+int BlockingPool::Unserved() const {
+  return static_cast<int>(queue_.size()) - std::max(0, threads_wanted_ - held_);
 }
 
 bool BlockingPool::full() const {
   const std::lock_guard lock(mutex_);
-  return !HasRoom();
+  return Unserved() >= queue_places_;
 }
 
 Status BlockingPool::Submit(Job job) {
@@ -43,10 +55,9 @@ Status BlockingPool::Submit(Job job) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return MakeError(StatusCode::kUnavailable, "STOPPING", "the server is stopping");
-    if (HasRoom()) {
+    if (Unserved() < queue_places_) {
       queue_.push_back({std::move(job), now});
-      const int idle = std::max(0, threads_wanted_ - held_);
-      most_.waiting_most = std::max(most_.waiting_most, static_cast<int>(queue_.size()) - idle);
+      most_.waiting_most = std::max(most_.waiting_most, Unserved());
       work_.notify_one();
       return OkStatus();
     }
@@ -87,17 +98,18 @@ void BlockingPool::Work(std::list<std::thread>::iterator self) {
     turn.expired =
         drop_expired_.load(std::memory_order_relaxed) &&
         (waiting.job.deadline.Passed(turn.taken) || (source != nullptr && source->cancelled()));
+    if (turn.expired) ++expired_;  // before it can answer: who has the answer sees the count
     waiting.job.run(turn);
     waiting.job.run = nullptr;  // what it captured dies here, not under the lock
     lock.lock();
     --held_;
-    if (turn.expired) ++most_.expired;
   }
 }
 
 std::list<std::thread> BlockingPool::Ended() { return std::exchange(ended_, {}); }
 
 void BlockingPool::Resize(int threads, int queue_places) {
+  LOCKSTEP_CHECK(threads > 0 && queue_places >= 0);
   std::list<std::thread> ended;
   {
     const std::lock_guard lock(mutex_);
@@ -117,34 +129,31 @@ BlockingPool::Counts BlockingPool::counts() const {
   counts.threads = threads_wanted_;
   counts.queue_places = queue_places_;
   counts.held_now = held_;
-  counts.waiting_now = static_cast<int>(queue_.size());
+  counts.waiting_now = std::max(0, Unserved());
+  counts.expired = expired_.load();
   return counts;
 }
 
 void BlockingPool::ResetMost() {
   const std::lock_guard lock(mutex_);
-  most_ = Counts();
   most_.held_most = held_;
-  most_.waiting_most = static_cast<int>(queue_.size());
+  most_.waiting_most = std::max(0, Unserved());
+  expired_ = 0;
 }
 
 void BlockingPool::Stop() {
-  std::list<std::thread> all;
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-    work_.notify_all();
-  }
-  // No thread ends while stopping, so the list stands still; the handles may be joined without the
-  // lock.
-  for (std::thread& thread : threads_) {
-    if (thread.joinable()) thread.join();
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    all = Ended();
-  }
-  for (std::thread& thread : all) thread.join();
+  std::call_once(stopped_, [this] {
+    std::list<std::thread> ended;
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      work_.notify_all();
+      ended = Ended();
+    }
+    for (std::thread& thread : ended) thread.join();
+    // Nobody adds or removes a thread once stopping, so the list can be walked without the lock.
+    for (std::thread& thread : threads_) thread.join();
+  });
 }
 
 }  // namespace lockstep::rpc

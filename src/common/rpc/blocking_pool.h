@@ -39,7 +39,7 @@ class BlockingPool {
     int queue_places = 0;
     int held_now = 0;  // threads that run a job
     int held_most = 0;
-    int waiting_now = 0;
+    int waiting_now = 0;  // jobs in the queue for which no thread is free
     int waiting_most = 0;
     std::int64_t expired = 0;  // jobs that were run with Turn.expired
   };
@@ -55,13 +55,14 @@ class BlockingPool {
   Status Submit(Job job);
 
   // Takes effect at once for what is submitted; threads too many end with the job they have.
+  // Threads that the system will not give are logged, and the pool is as large as it could be.
   void Resize(int threads, int queue_places);
 
   Counts counts() const;
   // True if a job submitted now would be refused.
   bool full() const;
   void ResetMost();
-  void Stop();  // idempotent; not from a thread of the pool
+  void Stop();  // idempotent, any thread but one of the pool's
 
  private:
   struct Waiting {
@@ -71,7 +72,7 @@ class BlockingPool {
 
   void Work(std::list<std::thread>::iterator self);
   void Grow();                     // under mutex_
-  bool HasRoom() const;            // under mutex_
+  int Unserved() const;            // under mutex_; below zero: threads that are free
   std::list<std::thread> Ended();  // takes the ended threads, to be joined without the lock
 
   const std::atomic<bool>& drop_expired_;
@@ -85,7 +86,9 @@ class BlockingPool {
   int queue_places_;
   int held_ = 0;
   bool stopping_ = false;
-  Counts most_;  // the *_most and expired fields
+  Counts most_;  // the *_most fields
+  std::atomic<std::int64_t> expired_ = 0;
+  std::once_flag stopped_;
 };
 
 }  // namespace lockstep::rpc
