@@ -8,8 +8,10 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 
 #include <string>
-#include <string_view>
 #include <vector>
+
+#include "common/base/limits.h"
+#include "common/base/validate.h"
 
 namespace lockstep::rpc {
 namespace {
@@ -21,40 +23,12 @@ using google::protobuf::UnknownFieldSet;
 
 constexpr int kDepthMax = 32;  // protobuf's own parser stops at 100
 
-// RFC 3629: no overlong forms, no surrogates, nothing past U+10FFFF.
-bool IsUtf8(std::string_view text) {
-  std::size_t i = 0;
-  while (i < text.size()) {
-    const auto byte = [&](std::size_t k) { return static_cast<unsigned char>(text[k]); };
-    const unsigned char first = byte(i);
-    const std::size_t size = first < 0x80   ? 1
-                             : first < 0xC2 ? 0
-                             : first < 0xE0 ? 2
-                             : first < 0xF0 ? 3
-                             : first < 0xF5 ? 4
-                                            : 0;
-    if (size == 0 || i + size > text.size()) return false;
-    for (std::size_t k = 1; k < size; ++k) {
-      if ((byte(i + k) & 0xC0U) != 0x80U) return false;
-    }
-    if (size > 2) {
-      const unsigned char second = byte(i + 1);
-      if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-          (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F)) {
-        return false;
-      }
-    }
-    i += size;
-  }
-  return true;
-}
-
 // Walks the bytes as if nothing were known of them, beside the descriptor that says what should be
 // there.
 void FindBadStrings(const UnknownFieldSet& fields, const Descriptor& message,
                     const std::string& prefix, int depth, std::vector<FieldViolation>& found) {
   std::vector<int> seen(static_cast<std::size_t>(message.field_count()), 0);
-  for (int i = 0; i < fields.field_count(); ++i) {
+  for (int i = 0; i < fields.field_count() && found.size() < limits::kViolationsMax; ++i) {
     const UnknownField& value = fields.field(i);
     const FieldDescriptor* field = message.FindFieldByNumber(value.number());
     if (field == nullptr || value.type() != UnknownField::TYPE_LENGTH_DELIMITED) continue;

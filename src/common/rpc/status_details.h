@@ -1,8 +1,8 @@
 // Errors on the wire: google.rpc.Status with ErrorInfo (domain "lockstep"), the detail that fits
 // it, and the receipt. gRPC clients of every language accept at least 8 KiB of trailing metadata,
-// so the details are kept under limits::kErrorDetailBytesMax: what goes first is the receipt's
-// downstream receipts, then the receipt, then the violations past the first few (the message still
-// counts them).
+// so the details are kept under limits::kErrorDetailBytesMax, and the message, which stands in them
+// and beside them, under kErrorMessageBytesMax. What goes first is the receipt's downstream
+// receipts, then the receipt, then the violations past the first few.
 #pragma once
 
 #include <google/protobuf/message.h>
