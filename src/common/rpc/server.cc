@@ -1,6 +1,7 @@
 #include "common/rpc/server.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/stubs/common.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
@@ -14,6 +15,12 @@
 namespace lockstep::rpc {
 
 void EnableReflectionAndHealth() {
+#if GOOGLE_PROTOBUF_VERSION < 4022000
+  // Protobuf writes a line of its own to stderr for each string that is not UTF-8, as many as
+  // callers like to send; ours is rate-limited and names the field too (newer versions log through
+  // Abseil).
+  google::protobuf::SetLogHandler(nullptr);
+#endif
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 }

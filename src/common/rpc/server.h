@@ -19,7 +19,8 @@
 
 namespace lockstep::rpc {
 
-// What all servers of the process have: reflection and health. Before the first server is built.
+// What all servers of the process have: reflection and health, and no log lines of protobuf's.
+// Before the first server is built.
 void EnableReflectionAndHealth();
 
 // An address to listen on, and the builder set up for it: limits, keepalive, SO_REUSEPORT off.

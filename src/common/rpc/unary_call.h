@@ -23,7 +23,7 @@
 namespace lockstep::rpc {
 
 struct CallOptions {
-  Deadline deadline;                      // never: none is sent
+  Deadline deadline{};                    // never: none is sent
   bool wait_for_ready = false;            // true: waits for a connection within the deadline
   CancelSource* cancel_source = nullptr;  // if it is cancelled, so is the call; must outlive it
 };
