@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <future>
-#include <random>
 
 #include "common/rpc/proto_values.h"
 #include "common/rpc/status_details.h"
@@ -169,70 +168,6 @@ TEST_CASE("a delay holds no call longer than its caller waits, and what expired 
   REQUIRE(server.rules().calls.now() == 0);
   REQUIRE(begun == 0);
   REQUIRE(server.faults().List().front().fired == 1);
-}
-
-TEST_CASE("a taken port is an error with the address in it") {
-  TestServer server(Echo);
-  CallRules rules;
-  const auto second = QueueServer::Start({.address = server.server().address()}, {}, {}, rules);
-  REQUIRE_FALSE(second.ok());
-  REQUIRE(DetailOf(second.status()).reason == "LISTEN_FAILED");
-  REQUIRE(MessageOf(second.status()).find(server.server().address()) != std::string::npos);
-}
-
-TEST_CASE("servers and loops stop cleanly with calls in flight, a thousand times", "[cycles]") {
-  constexpr int kCycles = 1000;
-  constexpr int kCalls = 8;
-  std::mt19937 random(20240607);
-  for (int cycle = 0; cycle < kCycles; ++cycle) {
-    std::atomic<int> done = 0;
-    std::mutex held_mutex;
-    std::vector<ValidateCall*> held;
-    // Half of the calls are answered at once, the others are held until the server stops.
-    TestServer server([&](ValidateCall& call) {
-      if (call.request().order_id() == "held") {
-        const std::lock_guard lock(held_mutex);
-        held.push_back(&call);
-      } else {
-        Echo(call);
-      }
-    });
-    const auto stub = server.Stub();
-    const auto loop = ClientLoop();
-    for (int i = 0; i < kCalls; ++i) {
-      ValidateConsumerRequest request;
-      if (i % 2 == 0) request.set_order_id("held");
-      UnaryCall<ValidateConsumerResponse>::Start(
-          *loop, *stub, &ConsumerService::Stub::PrepareAsyncValidateConsumer, request,
-          {.deadline = Deadline::After(std::chrono::steady_clock::now(), 30s)},
-          [&](const grpc::Status&, ValidateConsumerResponse&) { ++done; });
-    }
-    if (random() % 2 == 0) {
-      // Stop the client first, while its calls are in flight.
-      loop->Stop();
-      REQUIRE(done == kCalls);
-    }
-    std::atomic<bool> stopped = false;
-    std::thread releaser([&] {
-      // Someone else's thread answers what is held, while the server is shutting down, until it has
-      // stopped.
-      while (!stopped || server.rules().calls.now() > 0) {
-        std::vector<ValidateCall*> batch;
-        {
-          const std::lock_guard lock(held_mutex);
-          batch.swap(held);
-        }
-        for (ValidateCall* call : batch) Echo(*call);
-        std::this_thread::yield();
-      }
-    });
-    server.server().server().Shutdown(std::chrono::system_clock::now() + 5s);
-    stopped = true;
-    releaser.join();
-    server.server().Shutdown(0s);
-    loop->Stop();
-    REQUIRE(done == kCalls);
-  }
 }
 
 }  // namespace

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <utility>
+#include <vector>
 
 #include "common/rpc/channel.h"
 #include "common/rpc/server.h"
@@ -57,6 +59,49 @@ inline void Echo(ValidateCall& call) {
   response.mutable_verdict()->set_order_id(call.request().order_id());
   call.Finish(response);
 }
+
+// A server that answers nothing until it is told to, or goes.
+class HoldingServer : public TestServer {
+ public:
+  explicit HoldingServer(CallObserver* observer = nullptr)
+      : TestServer([this](ValidateCall& call) { Take(call); }, observer) {}
+  ~HoldingServer() {
+    Release();
+    server().Shutdown(Duration::zero());  // before the members that Take uses
+  }
+
+  // Calls that wait for their answer.
+  std::size_t held() {
+    const std::lock_guard lock(mutex_);
+    return calls_.size();
+  }
+  // Answers them, on this thread; from now on calls are answered at once.
+  void Release() {
+    std::vector<ValidateCall*> calls;
+    {
+      const std::lock_guard lock(mutex_);
+      holding_ = false;
+      calls.swap(calls_);
+    }
+    for (ValidateCall* call : calls) Echo(*call);
+  }
+
+ private:
+  void Take(ValidateCall& call) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (holding_) {
+        calls_.push_back(&call);
+        return;
+      }
+    }
+    Echo(call);
+  }
+
+  std::mutex mutex_;
+  bool holding_ = true;
+  std::vector<ValidateCall*> calls_;
+};
 
 // A loop for clients.
 inline std::unique_ptr<CompletionLoop> ClientLoop() {
