@@ -146,7 +146,7 @@ TEST_CASE("what expired or was left while it waited is told so, unless dropping 
   REQUIRE(pool.counts().expired == (drop ? 2 : 0));
 }
 
-TEST_CASE("a pool that grows serves what waits; one that shrinks keeps its jobs") {
+TEST_CASE("a pool that grows serves what waits, one that shrinks keeps its jobs") {
   Fixture f;
   BlockingPool pool(2, 10, f.drop_expired);
   for (int i = 0; i < 6; ++i) REQUIRE(pool.Submit(f.AtDoor()).ok());

@@ -68,7 +68,7 @@ TEST_CASE("a request that cannot be parsed names its fields, or is malformed") {
   }
 }
 
-TEST_CASE("good requests are parsed, in one piece or in many; unknown fields are passed over") {
+TEST_CASE("good requests are parsed, in one piece or in many, and unknown fields are passed over") {
   consumer::v1::ValidateConsumerRequest sent;
   sent.set_order_id("o-1");
   sent.set_consumer_id("Zoë 😀");
