@@ -175,9 +175,8 @@ TEST_CASE("exactly one answer for each read, with Stop racing") {
         ++begun;
         pool->Read([](Database& database) { return CountMarks(database).status(); },
                    Deadline::Never(),
-                   [&, place = static_cast<std::size_t>(c * kEach + i)](const Status&) {
-                     ++answered[place];
-                   });
+                   [&, place = static_cast<std::size_t>(c) * kEach +
+                               static_cast<std::size_t>(i)](const Status&) { ++answered[place]; });
       }
     });
   }

@@ -3,14 +3,14 @@
 #include "common/store/store_thread.h"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include <array>
-#include <csignal>
+#include <atomic>
+#include <optional>
 #include <set>
+#include <thread>
 
-#include "common/store/migrations.h"
-#include "common/store/transaction.h"
+#include "tests/store/store_fixture.h"
 #include "tests/support/catch.h"
 #include "tests/support/temp_dir.h"
 
@@ -18,106 +18,8 @@ namespace lockstep::store {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace test_marks;
 using test::TempDir;
-
-constexpr std::array<std::string_view, 1> kScripts = {
-    "CREATE TABLE marks (place INTEGER PRIMARY KEY AUTOINCREMENT, owner INTEGER NOT NULL, "
-    "nth INTEGER NOT NULL, text TEXT, UNIQUE (owner, nth))"};
-constexpr Schema kSchema{0x4C4B5402, kScripts};
-
-std::unique_ptr<Database> OpenOrFail(const std::string& path, DatabaseOptions options = {}) {
-  auto database = OpenWithSchema(path, kSchema, options);
-  INFO(MessageOf(database.status()));
-  REQUIRE(database.ok());
-  return *std::move(database);
-}
-
-Status Mark(Database& database, int owner, int nth, std::string_view text = "") {
-  return database.Run("INSERT INTO marks (owner, nth, text) VALUES (?1, ?2, ?3)", owner, nth, text);
-}
-
-StoreThread::Work Marking(int owner, int nth) {
-  return [owner, nth](Database& database) { return Mark(database, owner, nth); };
-}
-
-// Every row as "owner.nth", in the order in which they were committed.
-std::vector<std::string> Rows(const std::string& path) {
-  auto database = *Database::Open(path, Mode::kReadOnly);
-  std::vector<std::string> rows;
-  Statement row = database->Prepare("SELECT owner, nth FROM marks ORDER BY place");
-  while (row.Step()) rows.push_back(fmt::format("{}.{}", row.Int(0), row.Int(1)));
-  REQUIRE(row.Finish().ok());
-  return rows;
-}
-
-// Answers, collected from the store thread and waited for.
-class Answers {
- public:
-  StoreThread::Done Expect(int name) {
-    const std::lock_guard lock(mutex_);
-    ++expected_;
-    return [this, name](const CommitResult& result) {
-      const std::lock_guard answer_lock(mutex_);
-      results_.emplace_back(name, result);
-      changed_.notify_all();
-    };
-  }
-  // All that were expected so far, in the order in which they came.
-  std::vector<std::pair<int, CommitResult>> All() {
-    std::unique_lock lock(mutex_);
-    REQUIRE(changed_.wait_for(lock, 30s, [this] { return results_.size() >= expected_; }));
-    return results_;
-  }
-  CommitResult Of(int name) {
-    for (const auto& [other, result] : All()) {
-      if (other == name) return result;
-    }
-    FAIL("no answer of that name");
-    return {};
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::size_t expected_ = 0;
-  std::vector<std::pair<int, CommitResult>> results_;
-};
-
-// Holds the store thread inside a work item, so that what is submitted meanwhile is one batch.
-class Gate {
- public:
-  // Returns once the store thread is held.
-  Gate(StoreThread& store, Answers& answers) {
-    store.Submit(
-        [state = state_](Database&) {
-          std::unique_lock lock(state->mutex);
-          state->held = true;
-          state->changed.notify_all();
-          state->changed.wait(lock, [&state] { return state->open; });
-          return OkStatus();
-        },
-        Deadline::Never(), answers.Expect(-1));
-    std::unique_lock lock(state_->mutex);
-    state_->changed.wait(lock, [this] { return state_->held; });
-  }
-  ~Gate() { Open(); }
-  void Open() {
-    const std::lock_guard lock(state_->mutex);
-    state_->open = true;
-    state_->changed.notify_all();
-  }
-
- private:
-  struct State {  // shared: the work may still be leaving when the gate has gone
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool held = false;
-    bool open = false;
-  };
-  const std::shared_ptr<State> state_ = std::make_shared<State>();
-};
-
-std::string ReasonOf(const CommitResult& result) { return DetailOf(result.status).reason; }
 
 TEST_CASE("what is answered OK is in the file, seen by another connection when done runs") {
   const TempDir directory;
@@ -313,125 +215,6 @@ TEST_CASE("done may submit, and what it captures goes as soon as it has run") {
   token.reset();
   REQUIRE(answers.Of(2).status.ok());
   REQUIRE(watched.expired());
-}
-
-TEST_CASE("a locked file fails the batch, tells health, and works again when it is free") {
-  const TempDir directory;
-  const std::string path = directory.File("a.db");
-  DatabaseOptions impatient;
-  impatient.busy_budget = 50ms;
-  Answers answers;
-  auto other = OpenOrFail(path);
-  StoreThread store(OpenOrFail(path, impatient));
-  auto held = Transaction::Begin(*other);
-  REQUIRE(held.ok());
-  store.Submit(Marking(1, 1), Deadline::Never(), answers.Expect(1));
-  REQUIRE(answers.Of(1).status.code() == StatusCode::kUnavailable);
-  REQUIRE(ReasonOf(answers.Of(1)) == "STORE_LOCKED");
-  REQUIRE_FALSE(store.writable());
-  store.Probe(Deadline::Never(), answers.Expect(2));
-  REQUIRE(ReasonOf(answers.Of(2)) == "STORE_LOCKED");
-  held->Rollback();
-  store.Submit([](Database&) { return OkStatus(); }, Deadline::Never(), answers.Expect(3));
-  REQUIRE(answers.Of(3).status.ok());
-  REQUIRE_FALSE(store.writable());  // it wrote nothing, so it has shown nothing
-  store.Probe(Deadline::Never(), answers.Expect(4));
-  REQUIRE(answers.Of(4).status.ok());
-  REQUIRE(store.writable());
-  REQUIRE(Rows(path).empty());
-}
-
-TEST_CASE("stopping over a locked file takes one busy budget, not one for each batch") {
-  const TempDir directory;
-  const std::string path = directory.File("a.db");
-  DatabaseOptions impatient;
-  impatient.busy_budget = 200ms;
-  StoreThreadOptions options;
-  options.batch_max = 1;
-  Answers answers;
-  auto other = OpenOrFail(path);
-  StoreThread store(OpenOrFail(path, impatient), options);
-  const SteadyTime start = Clock::Real().Now();
-  auto held = Transaction::Begin(*other);
-  REQUIRE(held.ok());
-  for (int i = 0; i < 100; ++i) store.Submit(Marking(1, i), Deadline::Never(), answers.Expect(i));
-  store.Stop();
-  REQUIRE(Clock::Real().Now() - start < 5s);  // 20 s if each had its own
-  for (const auto& [name, result] : answers.All()) {
-    REQUIRE(result.status.code() == StatusCode::kUnavailable);
-  }
-  REQUIRE(ReasonOf(answers.Of(99)) == "STOPPING");
-}
-
-TEST_CASE("a full disk fails what does not fit and nothing else") {
-  const TempDir directory;
-  const std::string path = directory.File("a.db");
-  auto database = OpenOrFail(path);
-  Statement limit = database->Prepare("PRAGMA max_page_count = 12");
-  REQUIRE(limit.Step());
-  REQUIRE(limit.Finish().ok());
-  Answers answers;
-  StoreThread store(std::move(database));
-  const auto large = [](Database& db) { return Mark(db, 1, 2, std::string(100'000, 'x')); };
-  {
-    Gate gate(store, answers);
-    store.Submit(Marking(1, 1), Deadline::Never(), answers.Expect(1));
-    store.Submit(large, Deadline::Never(), answers.Expect(2));
-    store.Submit(Marking(1, 3), Deadline::Never(), answers.Expect(3));
-  }
-  REQUIRE(answers.Of(1).status.ok());
-  REQUIRE(answers.Of(2).status.code() == StatusCode::kUnavailable);
-  REQUIRE(ReasonOf(answers.Of(2)) == "STORE_FULL");
-  REQUIRE(answers.Of(3).status.ok());
-  REQUIRE(Rows(path) == std::vector<std::string>{"1.1", "1.3"});
-  REQUIRE(store.writable());  // the last attempt wrote
-  store.Submit(large, Deadline::Never(), answers.Expect(4));
-  REQUIRE(ReasonOf(answers.Of(4)) == "STORE_FULL");
-  REQUIRE_FALSE(store.writable());
-}
-
-// While it lives, no file of this process can grow: writes past its end fail, as on a broken disk.
-class NoGrowth {
- public:
-  NoGrowth() {
-    getrlimit(RLIMIT_FSIZE, &before_);
-    handler_before_ = std::signal(SIGXFSZ, SIG_IGN);
-    rlimit none = before_;
-    none.rlim_cur = 0;
-    REQUIRE(setrlimit(RLIMIT_FSIZE, &none) == 0);
-  }
-  ~NoGrowth() {
-    setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_before_);
-  }
-
- private:
-  rlimit before_{};
-  void (*handler_before_)(int) = nullptr;
-};
-
-TEST_CASE("a commit that fails is the answer to its whole batch, and nothing of it is done") {
-  const TempDir directory;
-  const std::string path = directory.File("a.db");
-  Answers answers;
-  StoreThread store(OpenOrFail(path));
-  {
-    Gate gate(store, answers);
-    for (int i = 0; i < 3; ++i) store.Submit(Marking(1, i), Deadline::Never(), answers.Expect(i));
-    const NoGrowth broken;
-    gate.Open();
-    answers.All();
-  }
-  for (int i = 0; i < 3; ++i) {
-    REQUIRE(answers.Of(i).status.code() == StatusCode::kUnavailable);
-    REQUIRE(ReasonOf(answers.Of(i)) == "STORE_IO");
-  }
-  REQUIRE(Rows(path).empty());
-  REQUIRE_FALSE(store.writable());
-  store.Submit(Marking(1, 7), Deadline::Never(), answers.Expect(7));
-  REQUIRE(answers.Of(7).status.ok());
-  REQUIRE(store.writable());
-  REQUIRE(Rows(path) == std::vector<std::string>{"1.7"});
 }
 
 TEST_CASE("exactly one answer each, in order for each submitter, with Stop racing") {

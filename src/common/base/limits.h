@@ -50,7 +50,7 @@ inline constexpr auto kHousekeepingInterval = 250ms;  // health is so old at mos
 inline constexpr auto kLogFlushMax = 1s;              // waiting for a stuck stderr at exit
 inline constexpr auto kRequestIdRetention = 24h;      // how long a request can be repeated
 inline constexpr auto kCheckpointInterval =
-    200ms;                               // of the write-ahead log, by a thread of its own
+    200ms;                                       // of the write-ahead log, by a thread of its own
 inline constexpr auto kWriteProbeInterval = 5s;  // without a write, until one is tried
 inline constexpr auto kBusyBudget = 5s;  // waiting for another process's lock on the same file
 inline constexpr auto kRetryAfterFull = 100ms;  // what RESOURCE_EXHAUSTED advises
