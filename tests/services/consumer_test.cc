@@ -5,7 +5,7 @@
 namespace lockstep::test {
 namespace {
 
-TEST_CASE("a consumer is created, read, changed and read again") {
+TEST_CASE("Consumer: a consumer is created, read, changed and read again") {
   const TempDir dir;
   Consumers service(dir.File("c.db"));
   const auto created = service.Call(&ConsumerStub::CreateConsumer, NewConsumer("c1", "Ann"));
@@ -38,7 +38,7 @@ TEST_CASE("a consumer is created, read, changed and read again") {
   CHECK(same->SerializeAsString() == updated->SerializeAsString());
 }
 
-TEST_CASE("a consumer without an id gets one of the server's") {
+TEST_CASE("Consumer: a consumer without an id gets one of the server's") {
   const TempDir dir;
   Consumers service(dir.File("c.db"));
   const auto first = service.Call(&ConsumerStub::CreateConsumer, NewConsumer("", "Ann"));
@@ -49,7 +49,7 @@ TEST_CASE("a consumer without an id gets one of the server's") {
   CHECK(first->consumer_id() < second->consumer_id());
 }
 
-TEST_CASE("what is not there, is taken, or has moved on is refused with its reason") {
+TEST_CASE("Consumer: what is not there, is taken, or has moved on is refused with its reason") {
   const TempDir dir;
   Consumers service(dir.File("c.db"));
   REQUIRE(service.Call(&ConsumerStub::CreateConsumer, NewConsumer("c1", "Ann")).ok());
@@ -70,7 +70,9 @@ TEST_CASE("what is not there, is taken, or has moved on is refused with its reas
   CHECK(read->version() == 1);
 }
 
-TEST_CASE("creating the same again is answered with what is there, and counted as a duplicate") {
+TEST_CASE(
+    "Consumer: creating the same again is answered with what is there, and counted as a "
+    "duplicate") {
   const TempDir dir;
   Consumers service(dir.File("c.db"));
   const auto first = service.Call(&ConsumerStub::CreateConsumer, NewConsumer("c1", "Ann"));
@@ -84,7 +86,7 @@ TEST_CASE("creating the same again is answered with what is there, and counted a
   CHECK(service.ledger().Read().duplicates().count() == 1);
 }
 
-TEST_CASE("verdicts: accepted with the limit, or each reason") {
+TEST_CASE("Consumer: verdicts: accepted with the limit, or each reason") {
   using Verdict = cv1::ConsumerVerdict;
   const TempDir dir;
   Consumers service(dir.File("c.db"));
@@ -132,7 +134,7 @@ TEST_CASE("verdicts: accepted with the limit, or each reason") {
   CHECK(suspended.consumer_version() == 2);
 }
 
-TEST_CASE("a restart keeps every consumer, byte for byte") {
+TEST_CASE("Consumer: a restart keeps every consumer, byte for byte") {
   const TempDir dir;
   std::vector<std::string> before;
   {
@@ -198,7 +200,7 @@ const BadNew kBadNew[] = {
      [](auto& c) { SetPounds(1, c.mutable_order_limit(), -1); }},
 };
 
-TEST_CASE("a new consumer that cannot be is refused, and the field is named") {
+TEST_CASE("Consumer: a new consumer that cannot be is refused, and the field is named") {
   const TempDir dir;
   Consumers service(dir.File("c.db"));
   int accepted = 0;
@@ -218,7 +220,7 @@ TEST_CASE("a new consumer that cannot be is refused, and the field is named") {
   CHECK(page->consumers_size() == accepted);  // what was refused is not there
 }
 
-TEST_CASE("an update that cannot be is refused, and the field is named") {
+TEST_CASE("Consumer: an update that cannot be is refused, and the field is named") {
   const TempDir dir;
   Consumers service(dir.File("c.db"));
   REQUIRE(service.Call(&ConsumerStub::CreateConsumer, NewConsumer("c1", "Ann")).ok());
@@ -245,7 +247,7 @@ TEST_CASE("an update that cannot be is refused, and the field is named") {
   CHECK(read->version() == 1);
 }
 
-TEST_CASE("a question that cannot be is refused, and the field is named") {
+TEST_CASE("Consumer: a question that cannot be is refused, and the field is named") {
   const TempDir dir;
   Consumers service(dir.File("c.db"));
   const auto said = [&](const cv1::ValidateConsumerRequest& request) {

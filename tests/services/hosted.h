@@ -82,6 +82,17 @@ class Hosted {
   rpc::CallRules& rules() { return rules_; }
   control::Ledger& ledger() { return ledger_; }
 
+  // Returns when the caller of a call under way has gone, or its deadline has passed, and the server
+  // knows. By its clock that is later than by the client's: gRPC rounds a timeout up on its way.
+  void WaitUntilAbandoned() {
+    for (;;) {
+      for (const auto& call : rules_.calls.List(10)) {
+        if (call.cancelled || call.deadline.Passed(std::chrono::steady_clock::now())) return;
+      }
+      std::this_thread::yield();
+    }
+  }
+
   // Returns when all that was given to the writer before has been answered.
   void WaitForWriter() {
     std::promise<void> answered;
