@@ -64,8 +64,9 @@ CREATE TABLE order_refusals (
 CREATE TABLE request_ids (
   request_id TEXT NOT NULL PRIMARY KEY,
   fingerprint TEXT NOT NULL,
-  -- It is written before its order, so that a repeated one is found before anything is.
-  order_id BLOB NOT NULL REFERENCES orders DEFERRABLE INITIALLY DEFERRED
+  -- It is written before its order, so that a repeated one is found before anything is. No foreign
+  -- key: with a reference that is open until then, SQLite reads this whole table for each order.
+  order_id BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE request_ids_purged (
   only INTEGER NOT NULL PRIMARY KEY CHECK (only = 0),
