@@ -1,10 +1,16 @@
 #include "common/rpc/health_board.h"
 
+#include <google/protobuf/message.h>
 #include <grpcpp/health_check_service_interface.h>
+
+#include "grpc/health/v1/health.pb.h"
 
 namespace lockstep::rpc {
 
 void HealthBoard::Add(grpc::Server& server) {
+  // Reflection knows only descriptors that are linked in, and nothing else here needs these:
+  // without them `grpcurl … grpc.health.v1.Health/Check` is "Symbol not found".
+  google::protobuf::LinkMessageReflection<grpc::health::v1::HealthCheckRequest>();
   const std::lock_guard lock(mutex_);
   servers_.push_back(&server);
   WriteAll();
