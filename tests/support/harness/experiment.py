@@ -63,15 +63,16 @@ class Cpu:
 
 
 class Prediction:
-    def __init__(self, test, what, low, high, shown, tolerance):
+    def __init__(self, test, what, low, high, shown, tolerance, excusable=True):
         self._test, self._what, self._low, self._high = test, what, low, high
+        self._excusable = excusable
         self._shown, self._tolerance = shown, tolerance
         print(f"{what}: predicted {shown} tolerance {tolerance}", flush=True)
 
     def check(self, measured):
         good = self._low <= measured <= self._high
         verdict = "PASS" if good else "FAIL"
-        why = "" if good else self._test.excuse()
+        why = "" if good or not self._excusable else self._test.excuse()
         if why:
             verdict = "INCONCLUSIVE"
         print(f"{self._what}: predicted {self._shown} measured {_text(measured)} "
@@ -102,21 +103,21 @@ class Experiment(unittest.TestCase):
     def predict(self, what, value, tolerance, unit=""):
         """tolerance: a share of the value."""
         margin = abs(value) * tolerance
-        return self._predict(what, value - margin, value + margin, value, f"{tolerance:.2g}".replace("0.", ".")
-                             if tolerance < 0.01 else f"{tolerance:.0%}", unit)
+        return self._predict(what, value - margin, value + margin, value, f"{tolerance:.0%}", unit)
 
     def predict_within(self, what, value, margin, unit=""):
         """margin: in the unit of the value."""
         return self._predict(what, value - margin, value + margin, value, f"±{_text(margin)}{unit}", unit)
 
-    def predict_at_most(self, what, value, unit=""):
-        return self._predict(what, float("-inf"), value, value, "at most that", unit)
+    def predict_at_most(self, what, value, unit="", excusable=True):
+        """excusable=False: a busy machine cannot be the cause of more."""
+        return self._predict(what, float("-inf"), value, value, "at most that", unit, excusable)
 
     def predict_at_least(self, what, value, unit=""):
         return self._predict(what, value, float("inf"), value, "at least that", unit)
 
-    def _predict(self, what, low, high, value, tolerance, unit):
-        return Prediction(self, f"{self.name} {what}", low, high, f"{_text(value)}{unit}", tolerance)
+    def _predict(self, what, low, high, value, tolerance, unit, excusable=True):
+        return Prediction(self, f"{self.name} {what}", low, high, f"{_text(value)}{unit}", tolerance, excusable)
 
     # --- the machine
 

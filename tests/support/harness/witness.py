@@ -9,6 +9,8 @@ import grpc
 
 from lockstep_harness import stubs
 
+FOREVER = 1e8  # three years, in seconds
+
 
 class RestaurantWitness(stubs.restaurant_grpc.RestaurantServiceServicer):
     def __init__(self):
@@ -25,7 +27,8 @@ class RestaurantWitness(stubs.restaurant_grpc.RestaurantServiceServicer):
         self._server.stop(grace=None)
 
     def ValidateOrderDetails(self, request, context):  # pylint: disable=invalid-name
-        self.seen[request.order_id] = context.time_remaining()
+        left = context.time_remaining()  # of a call without a deadline: until the end of time
+        self.seen[request.order_id] = left if left is not None and left < FOREVER else None
         response = stubs.restaurant.ValidateOrderDetailsResponse()
         verdict = response.verdict
         verdict.order_id, verdict.restaurant_id = request.order_id, request.restaurant_id
