@@ -23,7 +23,7 @@ struct Options {
   Format format = Format::kText;
   Level least = Level::kInfo;
   int lines_per_second = 20;   // of one event name; 0: no limit
-  std::string node;            // written into each line
+  std::string node = {};       // written into each line
   bool in_background = false;  // true: Write never waits; call Flush before the process ends
   int descriptor = 2;          // where lines go
 };

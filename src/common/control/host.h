@@ -71,7 +71,7 @@ class HostedService {
   // After the business server is up: what needs its loops, and servers beside it. Calls may come in
   // before this.
   virtual Status Start(rpc::QueueServer& /*business*/) { return OkStatus(); }
-  // Addresses beside the two of every server, for the ready file: {"synchronous",
+  // Addresses beside the two of every server, for the ready file: {"sync",
   // "127.0.0.1:50071"}. After Start.
   virtual std::map<std::string, std::string> Addresses() { return {}; }
 
