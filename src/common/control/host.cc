@@ -150,7 +150,7 @@ void Host::Check() {
 void Host::ShutDownBusiness(Duration grace) {
   // The loops must run until the service's own servers have ended too: calls there may end on them.
   std::thread drain([this, grace] { service_->Drain(grace); });
-  business_->server().Shutdown(In(grace));
+  business_->Drain(grace);
   drain.join();
   business_->Shutdown(Duration::zero());
 }

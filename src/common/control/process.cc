@@ -1,9 +1,5 @@
 #include "common/control/process.h"
 
-#include <google/protobuf/stubs/common.h>
-#if GOOGLE_PROTOBUF_VERSION < 4022000
-#include <google/protobuf/stubs/logging.h>
-#endif
 #include <sys/resource.h>
 
 #include <csignal>
@@ -28,9 +24,6 @@ void PrepareProcess() {
   setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "100", 0);
   // gRPC's own lines (a taken port) say what ours say, in other words.
   setenv("GRPC_VERBOSITY", "NONE", 0);
-#if GOOGLE_PROTOBUF_VERSION < 4022000
-  google::protobuf::SetLogHandler(nullptr);  // text that is not UTF-8 is answered, not printed
-#endif
   const sigset_t signals = EndingSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);

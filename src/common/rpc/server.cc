@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <google/protobuf/stubs/common.h>
+#include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/security/server_credentials.h>
@@ -77,17 +78,29 @@ StatusOr<std::unique_ptr<QueueServer>> QueueServer::Start(
 
 QueueServer::~QueueServer() { Shutdown(Duration::zero()); }
 
-void QueueServer::Shutdown(Duration grace) {
-  if (std::exchange(shut_, true)) return;
+void QueueServer::Drain(Duration grace) {
+  if (std::exchange(drained_, true)) return;
   // gRPC's Shutdown returns when the last call has ended, and a call may be waiting for an answer
   // from another server, for ever: so while it waits on a thread of its own, what the calls wait
   // for is cancelled here once the grace is over.
   const gpr_timespec end = ToTimespec(Deadline::After(std::chrono::steady_clock::now(), grace));
   std::thread shutting([this, end] { server_->Shutdown(end); });
-  live_.WaitForNone(grace);
-  for (const auto& loop : loops_) loop->CancelAll();
-  live_.WaitForNone();
+  if (live_.WaitForNone(grace)) {
+    // No call is left, and yet gRPC would wait, up to the grace, for each client to say that it has
+    // read the good-bye (one that has no thread in gRPC looks every 5 s), and for those who watch
+    // health.
+    grpc_server_cancel_all_calls(server_->c_server());
+  } else {
+    for (const auto& loop : loops_) loop->CancelAll();
+    live_.WaitForNone();
+  }
   shutting.join();
+}
+
+void QueueServer::Shutdown(Duration grace) {
+  if (std::exchange(shut_, true)) return;
+  Drain(grace);
+  for (const auto& loop : loops_) loop->CancelAll();
   for (const auto& loop : loops_) loop->Stop();
 }
 

@@ -56,9 +56,11 @@ class QueueServer {
   const std::string& address() const { return address_; }
   std::vector<std::unique_ptr<CompletionLoop>>& loops() { return loops_; }
 
-  // Stops accepting, waits until calls under way have ended or grace has passed, cancels the rest,
-  // waits for them, stops the loops. Whoever answers calls (a store thread, a pool) must still run
-  // meanwhile. Idempotent; one thread.
+  // Stops accepting, and waits until the last call has ended; what calls wait for on other servers
+  // is cancelled once grace has passed, and so are they. Whoever answers calls (a store thread, a
+  // pool) must still run meanwhile. The loops still run when it returns. Idempotent; one thread.
+  void Drain(Duration grace);
+  // Drains, and stops the loops. Idempotent; one thread.
   void Shutdown(Duration grace);
 
  private:
@@ -68,6 +70,7 @@ class QueueServer {
   LiveCalls live_;
   std::vector<std::unique_ptr<CompletionLoop>> loops_;
   std::unique_ptr<grpc::Server> server_;
+  bool drained_ = false;
   bool shut_ = false;
 };
 

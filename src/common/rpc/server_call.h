@@ -86,9 +86,10 @@ class LiveCalls {
     std::unique_lock lock(mutex_);
     none_.wait(lock, [this] { return count_ == 0; });
   }
-  void WaitForNone(Duration at_most) {
+  // False if some are left after that time.
+  bool WaitForNone(Duration at_most) {
     std::unique_lock lock(mutex_);
-    none_.wait_for(lock, at_most, [this] { return count_ == 0; });
+    return none_.wait_for(lock, at_most, [this] { return count_ == 0; });
   }
 
  private:
