@@ -1,6 +1,7 @@
 // A server in the frame that all servers use, with ConsumerService.ValidateConsumer alone, which
 // answers with the order id it was asked about. The order id "block" holds the loop's thread until
-// the server drains. Its database is the file named by --db, which must not be a directory.
+// the server drains, "hold" the call alone until its caller has gone, "forever" until the grace is
+// over. Its database is the file named by --db, which must not be a directory.
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -40,11 +41,32 @@ class Echo final : public HostedService {
     draining_ = true;
     drained_.notify_all();
   }
+  void GraceOver() override { grace_over_.Cancel(); }
 
  private:
   using Service = ConsumerService::WithRawMethod_ValidateConsumer<ConsumerService::Service>;
 
+  // A call that waits for source to be cancelled.
+  struct Held {
+    Held(EchoCall& call, CancelSource& source)
+        : hook(source, [this, &call] {
+            call.loop().Post([this, &call] {
+              delete this;  // the hook first: nothing may touch the call once it has ended
+              call.Fail(MakeError(StatusCode::kCancelled, "LET_GO", "held until now"));
+            });
+          }) {}
+    CancelSource::Hook hook;
+  };
+
   void Answer(EchoCall& call) {
+    if (call.request().order_id() == "hold") {
+      new Held(call, call.cancel_source());
+      return;
+    }
+    if (call.request().order_id() == "forever") {
+      new Held(call, grace_over_);
+      return;
+    }
     if (call.request().order_id() == "block") {
       std::unique_lock lock(mutex_);
       drained_.wait(lock, [this] { return draining_; });
@@ -58,6 +80,7 @@ class Echo final : public HostedService {
   std::mutex mutex_;
   std::condition_variable drained_;
   bool draining_ = false;
+  CancelSource grace_over_;
   Service service_;
   EchoCall::Method<Service> method_;
 };

@@ -180,16 +180,35 @@ TEST_CASE("on SIGTERM what is under way is finished, and nothing new is accepted
 }
 
 TEST_CASE("what does not end within the grace is cut off, with status 0") {
-  ReadyHost host({"--shutdown-grace", "300ms"});
-  REQUIRE(host.SetDelay(3600s).ok());
-  EchoInFlight stuck(host, "stuck");
-  REQUIRE(Poll([&] { return host.CallsUnderWay() == 1; }));
-  const auto start = std::chrono::steady_clock::now();
-  host.process().Signal(SIGINT);
+  for (const char* call : {"hold", "forever"}) {
+    INFO(call);
+    ReadyHost host({"--shutdown-grace", "300ms"});
+    EchoInFlight stuck(host, call);
+    REQUIRE(Poll([&] { return host.CallsUnderWay() == 1; }));
+    const auto start = std::chrono::steady_clock::now();
+    host.process().Signal(SIGINT);
+    CHECK(host.process().Wait() == 0);
+    CHECK(std::chrono::steady_clock::now() - start > 300ms);
+    CHECK(std::chrono::steady_clock::now() - start < 10s);
+    CHECK(!stuck.End().ok());
+  }
+}
+
+TEST_CASE("clients that are only connected, and those who watch health, do not hold up the end") {
+  ReadyHost host({"--shutdown-grace", "1h"});
+  REQUIRE(host.Echo("o1").ok());
+  grpc::ClientContext context;
+  grpc::health::v1::HealthCheckRequest request;
+  const auto stub = grpc::health::v1::Health::NewStub(host.business_channel());
+  const auto watch = stub->Watch(&context, request);
+  grpc::health::v1::HealthCheckResponse response;
+  REQUIRE(watch->Read(&response));
+  CHECK(response.status() == grpc::health::v1::HealthCheckResponse::SERVING);
+  host.process().Signal(SIGTERM);
   CHECK(host.process().Wait() == 0);
-  CHECK(std::chrono::steady_clock::now() - start > 300ms);
-  CHECK(std::chrono::steady_clock::now() - start < 10s);
-  CHECK(!stuck.End().ok());
+  while (watch->Read(&response)) {
+  }
+  CHECK(!watch->Finish().ok());
 }
 
 TEST_CASE("a second signal ends the process at once") {

@@ -46,6 +46,7 @@ class ReadyHost {
   const std::string& ready() const { return ready_; }
   const std::string& business() const { return business_; }
   const std::string& control() const { return control_; }
+  const std::shared_ptr<grpc::Channel>& business_channel() const { return business_channel_; }
   consumer::v1::ConsumerService::Stub& echo() { return *echo_; }
 
   Status Echo(const std::string& order_id, Duration timeout = std::chrono::seconds(20)) {

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <thread>
@@ -148,10 +150,32 @@ void Host::Check() {
 }
 
 void Host::ShutDownBusiness(Duration grace) {
-  // The loops must run until the service's own servers have ended too: calls there may end on them.
-  std::thread drain([this, grace] { service_->Drain(grace); });
-  business_->Drain(grace);
-  drain.join();
+  std::mutex mutex;
+  std::condition_variable one_ended;
+  int running = 2;
+  const auto ended = [&] {
+    const std::lock_guard lock(mutex);
+    --running;
+    one_ended.notify_all();
+  };
+  std::thread service([&] {
+    service_->Drain(grace);
+    ended();
+  });
+  std::thread business([&] {
+    business_->Drain(grace);
+    ended();
+  });
+  {
+    std::unique_lock lock(mutex);
+    if (!one_ended.wait_for(lock, grace, [&] { return running == 0; })) {
+      lock.unlock();
+      service_->GraceOver();
+    }
+  }
+  service.join();
+  business.join();
+  // Not before: calls on the service's own servers may end on these loops too.
   business_->Shutdown(Duration::zero());
 }
 

@@ -8,9 +8,9 @@
 // The life of a server: make (database open, and the service able to answer) → the business server
 // accepts → Start → the control server accepts → health says SERVING → the ready file is there. On
 // SIGTERM or SIGINT: health says NOT_SERVING → the business server stops accepting, and Drain runs
-// beside that; calls under way have the grace to end → settings can no longer be changed → Stop →
-// the control server ends → the service is destroyed → exit status 0. A second signal ends the
-// process at once, as that signal does: a shell sees 143 or 130.
+// beside that; calls under way have the grace to end, then GraceOver → settings can no longer be
+// changed → Stop → the control server ends → the service is destroyed → exit status 0. A second
+// signal ends the process at once, as that signal does: a shell sees 143 or 130.
 //
 // Exit status: 0 after an orderly end, 1 if the server cannot start, 2 for a command line that it
 // does not understand; with 1 and 2 goes one line on stderr.
@@ -85,6 +85,10 @@ class HostedService {
   // after the grace at the latest. On a thread of its own, beside the same for the business server;
   // its loops still run.
   virtual void Drain(Duration /*grace*/) {}
+  // The grace has passed and calls are still under way: cancels what they wait for elsewhere, but
+  // for what was started on the loops of the business server, which is cancelled already. Beside
+  // Drain.
+  virtual void GraceOver() {}
   // All calls have ended, no Tick will come, the loops have stopped: pool, store.
   virtual void Stop() {}
 };

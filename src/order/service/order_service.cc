@@ -197,9 +197,10 @@ void OrderService::CancelOrder(CancelCall& call) {
 void OrderService::Drain(Duration grace) {
   if (synchronous_ == nullptr) return;
   synchronous_->Shutdown(grace);
-  // Those that no cancellation follows wait for an answer that nobody will read.
-  stopping_.Cancel();
 }
+
+// Those that no cancellation follows wait for an answer that nobody will read.
+void OrderService::GraceOver() { stopping_.Cancel(); }
 
 void OrderService::Stop() {
   pool_.Stop();

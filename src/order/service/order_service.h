@@ -43,6 +43,7 @@ class OrderService final : public control::HostedService {
   Status Health() override;
   void Tick() override;
   void Drain(Duration grace) override;
+  void GraceOver() override;
   void Stop() override;
 
  private:
