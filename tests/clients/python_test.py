@@ -10,12 +10,10 @@ import uuid
 import grpc
 
 import example_output
-from services import LONGEST_ID, PYTHON_EXAMPLE, SOURCE, TIMEOUT, Services
+from services import LONGEST_ID, PYTHON_EXAMPLE, SOURCE, TIMEOUT, Services, stubs
 
 from error_details import ErrorDetails
-from google.protobuf import field_mask_pb2
 from lockstep.call.v1 import call_pb2
-from lockstep.control.v1 import control_pb2
 from lockstep.order.v1 import order_pb2, order_pb2_grpc
 from lockstep.restaurant.v1 import restaurant_pb2
 
@@ -38,7 +36,7 @@ class PythonTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.services = cls.enterClassContext(Services())
-        cls.orders = cls.services.orders
+        cls.orders = cls.services.order.stub
 
     def refused(self, order, code, stub=None, timeout=TIMEOUT):
         """The details of the error that the order ends with."""
@@ -116,22 +114,16 @@ class PythonTest(unittest.TestCase):
                 self.assertEqual(kept.state, order_pb2.Order.STATE_REJECTED)
 
     def test_advice_when_to_try_again(self):
-        control = self.services.order_control
-        mask = field_mask_pb2.FieldMask(paths=["calls_in_flight_max"])
-
-        def allow(calls):
-            return control.UpdateSettings(control_pb2.UpdateSettingsRequest(
-                settings=control_pb2.Settings(calls_in_flight_max=calls), update_mask=mask), timeout=TIMEOUT)
-
-        before = control.GetSettings(control_pb2.GetSettingsRequest(), timeout=TIMEOUT).calls_in_flight_max
-        self.addCleanup(allow, before)
+        order = self.services.order
+        before = order.control.GetSettings(stubs.control.GetSettingsRequest(), timeout=TIMEOUT).calls_in_flight_max
+        self.addCleanup(order.set, calls_in_flight_max=before)
+        order.set(calls_in_flight_max=1)
         self.addCleanup(self.services.slow_restaurant, 0)
         self.services.slow_restaurant(60)
-        allow(1)
         held = self.orders.CreateOrder.future(request(), timeout=TIMEOUT)
         self.addCleanup(held.cancel)
         until = time.monotonic() + TIMEOUT
-        while control.GetLedger(control_pb2.GetLedgerRequest(), timeout=TIMEOUT).calls_now == 0:
+        while order.ledger().calls_now == 0:
             self.assertLess(time.monotonic(), until, "the order that is to be under way never arrived")
         details = self.refused(request(), grpc.StatusCode.RESOURCE_EXHAUSTED)
         self.assertEqual((details.reason, details.domain), ("CALLS_IN_FLIGHT_MAX", "lockstep"))
