@@ -106,6 +106,19 @@ for (const style of STYLES) {
   }
 }
 
+test('the largest errors of peers arrive with default limits', async (t) => {
+  for (const port of ['business', 'sync']) {
+    const to = client(OrderService, ready.failing[port]);
+    t.after(() => to.close());
+    for (const style of STYLES) {
+      const details = await refused(request({ options: { style } }), 'INTERNAL', { to });
+      assert.deepEqual([details.reason, details.metadata.peer_reason], ['DOWNSTREAM_FAILED', 'BROKEN']);
+      assert.equal(details.receipt.calls.length, 2);
+      assert.match(details.message, /üüü/);
+    }
+  }
+});
+
 test('details of a malformed request', async () => {
   const details = await refused(
     request({ consumer_id: '', lines: [{ menu_item_id: 'margherita', quantity: 0 }] }), 'INVALID_ARGUMENT');

@@ -10,6 +10,7 @@ import uuid
 import grpc
 
 import example_output
+from failing_peers import OrderWithFailingPeers
 from services import LONGEST_ID, PYTHON_EXAMPLE, SOURCE, TIMEOUT, Services, stubs
 
 from error_details import ErrorDetails
@@ -167,6 +168,16 @@ class PythonTest(unittest.TestCase):
                     self.assertEqual(details.reason, "MENU_ITEM_UNKNOWN")
                     self.assertGreaterEqual(len(details.preconditions), 8)
                     self.assertIn("order_id", details.metadata)
+
+    def test_largest_errors_of_peers_arrive_with_default_limits(self):
+        with OrderWithFailingPeers() as order:
+            for stub in (order.stub, order.sync_stub):
+                for style in STYLES:
+                    details = self.refused(
+                        request(options=order_pb2.OrderOptions(style=style)), grpc.StatusCode.INTERNAL, stub)
+                    self.assertEqual((details.reason, details.metadata["peer_reason"]), ("DOWNSTREAM_FAILED", "BROKEN"))
+                    self.assertEqual(len(details.receipt.calls), 2)
+                    self.assertIn("üüü", self.message)
 
 
 if __name__ == "__main__":
