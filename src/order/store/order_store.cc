@@ -14,6 +14,43 @@ Status OrderUnknown(const std::string& order_id) {
                    fmt::format("there is no order {}", order_id));
 }
 
+// Within a transaction. existing: whose request id it is already; then nothing is written.
+Status InsertIn(store::Database& database, const Order& order, const std::string& fingerprint,
+                std::optional<StoredOutcome>& existing) {
+  existing.reset();
+  if (!order.request_id.empty()) {
+    const StatusOr<bool> inserted = InsertRequestId(database, order, fingerprint);
+    if (!inserted.ok()) return inserted.status();
+    if (!*inserted) {
+      StatusOr<std::optional<StoredOutcome>> outcome = ReadOutcome(database, order.request_id);
+      if (outcome.ok()) existing = *std::move(outcome);
+      return outcome.status();
+    }
+  }
+  return InsertOrder(database, order);
+}
+
+// Within a transaction. outcome: the cancelled order, or why it cannot be: a refusal is no error of
+// the transaction, which would make the others of the batch start again.
+Status CancelIn(store::Database& database, const std::string& order_id, WallTime now,
+                StatusOr<std::shared_ptr<const Order>>& outcome) {
+  StatusOr<std::optional<Order>> stored = ReadOrder(database, order_id);
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) {
+    outcome = OrderUnknown(order_id);
+    return OkStatus();
+  }
+  const OrderState before = (*stored)->state;
+  StatusOr<Order> order = order::Cancel(**std::move(stored), now);
+  if (!order.ok()) {
+    outcome = order.status();
+    return OkStatus();
+  }
+  const auto cancelled = std::make_shared<const Order>(*std::move(order));
+  outcome = cancelled;
+  return cancelled->state == before ? OkStatus() : UpdateState(database, *cancelled);
+}
+
 // Reads by work, which fills a value, and hands over that value or the error.
 template <class Value, class Work>
 void ReadInto(store::ReaderPool& readers, Deadline not_after, Work work,
@@ -70,34 +107,23 @@ void SqliteOrderStore::FindByRequestId(
 void SqliteOrderStore::Insert(std::shared_ptr<const Order> order, std::string fingerprint,
                               Deadline not_after, AnyInvocable<void(InsertResult)> done) {
   if (!order->request_id.empty()) filter_.Add(order->request_id);
-  const auto existing = std::make_shared<std::optional<StoredOutcome>>();
+  const auto result = std::make_shared<InsertResult>();
   file_->writer().Submit(
       [order = std::move(order), fingerprint = std::move(fingerprint),
-       existing](store::Database& database) -> Status {
-        existing->reset();
-        if (!order->request_id.empty()) {
-          const StatusOr<bool> inserted = InsertRequestId(database, *order, fingerprint);
-          if (!inserted.ok()) return inserted.status();
-          if (!*inserted) {
-            StatusOr<std::optional<StoredOutcome>> outcome =
-                ReadOutcome(database, order->request_id);
-            if (outcome.ok()) *existing = *std::move(outcome);
-            return outcome.status();
-          }
-        }
-        return InsertOrder(database, *order);
+       result](store::Database& database) {
+        return InsertIn(database, *order, fingerprint, result->existing);
       },
       not_after,
-      [this, existing, done = std::move(done)](const store::CommitResult& committed) mutable {
-        InsertResult result;
-        result.status = committed.status;
-        if (committed.status.ok()) {
-          result.existing = std::move(*existing);
-          if (!result.existing) file_->watch().Wrote();
+      [this, result, done = std::move(done)](const store::CommitResult& committed) mutable {
+        result->status = committed.status;
+        result->commit_duration = committed.waited + committed.took;
+        if (!committed.status.ok()) {
+          result->existing.reset();
+        } else if (!result->existing) {
+          result->batch = committed.batch;
+          file_->watch().Wrote();
         }
-        result.commit_duration = committed.waited + committed.took;
-        result.batch = committed.status.ok() && !result.existing ? committed.batch : 0;
-        done(std::move(result));
+        done(std::move(*result));
       });
 }
 
@@ -133,22 +159,16 @@ void SqliteOrderStore::List(OrderFilter filter, int page_size, std::string after
 
 void SqliteOrderStore::Cancel(std::string order_id, WallTime now, Deadline not_after,
                               OrderDone done) {
-  const auto cancelled = std::make_shared<std::shared_ptr<const Order>>();
+  const auto outcome =
+      std::make_shared<StatusOr<std::shared_ptr<const Order>>>(absl::UnknownError("not decided"));
   file_->writer().Submit(
-      [order_id = std::move(order_id), now, cancelled](store::Database& database) -> Status {
-        StatusOr<std::optional<Order>> stored = ReadOrder(database, order_id);
-        if (!stored.ok()) return stored.status();
-        if (!stored->has_value()) return OrderUnknown(order_id);
-        const OrderState before = (*stored)->state;
-        StatusOr<Order> order = order::Cancel(**std::move(stored), now);
-        if (!order.ok()) return order.status();
-        *cancelled = std::make_shared<const Order>(*std::move(order));
-        return (*cancelled)->state == before ? OkStatus() : UpdateState(database, **cancelled);
+      [order_id = std::move(order_id), now, outcome](store::Database& database) {
+        return CancelIn(database, order_id, now, *outcome);
       },
       not_after,
-      [cancelled, done = std::move(done)](const store::CommitResult& committed) mutable {
+      [outcome, done = std::move(done)](const store::CommitResult& committed) mutable {
         if (committed.status.ok()) {
-          done(std::move(*cancelled));
+          done(std::move(*outcome));
         } else {
           done(committed.status);
         }

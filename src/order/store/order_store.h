@@ -29,6 +29,7 @@ class SqliteOrderStore final : public OrderStore {
 
   static StatusOr<std::unique_ptr<SqliteOrderStore>> Open(const std::string& path,
                                                           const OrderStoreOptions& options = {});
+  ~SqliteOrderStore() override { Stop(); }  // what is still answered uses the store
 
   void FindByRequestId(std::string request_id,
                        AnyInvocable<void(StatusOr<std::optional<StoredOutcome>>)> done) override;
@@ -52,7 +53,9 @@ class SqliteOrderStore final : public OrderStore {
   // it, and says what is known.
   bool Writable() { return file_->watch().Look(); }
   store::StoreThread::Counters counters() const { return file_->writer().counters(); }
-  void Stop() { file_->Stop(); }  // idempotent
+  void Stop() {  // idempotent
+    if (file_ != nullptr) file_->Stop();
+  }
 
  private:
   SqliteOrderStore() = default;
