@@ -24,7 +24,6 @@ class HeldPort final : public Port {
 
   void Ask(const CheckCall& call, const Question& question, Done done) override {
     std::unique_lock lock(mutex_);
-    calls_.push_back(call);
     questions_.push_back(question);
     if (inline_ == nullptr) {
       held_.push_back({call, question, std::move(done)});
@@ -57,6 +56,7 @@ class HeldPort final : public Port {
   }
   Question LastQuestion() const {
     const std::lock_guard lock(mutex_);
+    LOCKSTEP_CHECK(!questions_.empty());
     return questions_.back();
   }
   // When the calls of its traces began, from arrival on.
@@ -92,7 +92,6 @@ class HeldPort final : public Port {
   Duration start_{};
   std::deque<Held> held_;
   std::vector<Question> questions_;
-  std::vector<CheckCall> calls_;
 };
 
 using HeldConsumerCheck = HeldPort<ConsumerCheck, ConsumerQuestion, ConsumerVerdict>;
