@@ -82,6 +82,13 @@ inline MenuVerdict Refusing(const MenuQuestion& question, Refusal refusal) {
   return verdict;
 }
 
+inline Status Unreachable(const char* peer) {
+  ErrorDetail detail;
+  detail.reason = "DOWNSTREAM_UNAVAILABLE";
+  detail.metadata["peer"] = peer;
+  return MakeError(StatusCode::kUnavailable, "cannot be reached", std::move(detail));
+}
+
 // The outside of PlaceOrder.
 struct World {
   ManualClock clock;
