@@ -73,7 +73,7 @@ TEST_CASE("without an outcome the turn goes to the one who waited longest") {
   REQUIRE(gate.running() == 0);
 }
 
-TEST_CASE("giving up resumes the one who waits, once; nothing for anybody else") {
+TEST_CASE("giving up resumes the one who waits, once, and nobody else") {
   RequestGate gate;
   Told told;
   const RequestGate::Ticket first = gate.NewTicket();

@@ -162,7 +162,7 @@ TEST_CASE("past its deadline nothing is written or read, and the request id stay
   REQUIRE((*GetNow(*store, order.order_id))->state == OrderState::kValidated);
 }
 
-TEST_CASE("an order is cancelled once; cancelling it again is answered with it as it is") {
+TEST_CASE("an order is cancelled once, and cancelling it again is answered with it as it is") {
   const TempDir directory;
   auto store = OpenOrFail(directory.File("order.db"));
   const Order order = Plain(kThen, 1);
