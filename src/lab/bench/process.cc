@@ -40,7 +40,7 @@ void WriteReadyFile(const std::string& path, const std::string& address) {
   const std::string unfinished = path + ".part";
   {
     std::ofstream file(unfinished);
-    file << JsonObject().Add("listen", address).Add("pid", static_cast<int>(getpid())).Text()
+    file << JsonObject().Add("business", address).Add("pid", static_cast<int>(getpid())).Text()
          << "\n";
   }
   std::rename(unfinished.c_str(), path.c_str());

@@ -17,7 +17,7 @@ void BlockEndSignals();
 // Until one of them comes.
 void WaitForEndSignal();
 
-// {"listen": …, "pid": …}, whole or not at all.
+// {"business": …, "pid": …}, as our servers write it; whole or not at all.
 void WriteReadyFile(const std::string& path, const std::string& address);
 
 // The CPU time that a process has used, all its threads together, in seconds: the kernel's own

@@ -1,0 +1,125 @@
+"""Orders a second: styles against each other, the cap of the pool, group commit, many in flight, a large store."""
+from .figure import figure
+from .programs import cpu_us
+
+POOL_CAPPED = 16
+DELAY_MS = 5
+
+
+def rate(bench, order, style="non-blocking", in_flight=64, **more):
+    return bench.closed(order.target, "--style", style, "--in-flight", in_flight, **more)["rate"]
+
+
+@figure(at_least=1.4)
+def non_blocking_over_blocking(bench):
+    """Orders a second in style NON_BLOCKING ÷ in style BLOCKING; 64 in flight, a pool of 64, all healthy."""
+    services = bench.start_services("--pool-threads", 64)
+    rate(bench, services.order, "blocking", seconds=0.5)  # so that the pool's threads are there
+    for _ in bench.each_round():
+        non_blocking = rate(bench, services.order, "non-blocking")
+        blocking = rate(bench, services.order, "blocking")
+        yield non_blocking / blocking, {"non-blocking/s": non_blocking, "blocking/s": blocking}
+
+
+def start_capped(bench):
+    services = bench.start_services("--pool-threads", POOL_CAPPED)
+    bench.delay_both(services, DELAY_MS)
+    rate(bench, services.order, "blocking", seconds=0.5)
+    return services
+
+
+@figure(at_least=0.9, at_most=1.1)
+def blocking_cap(bench):
+    """Orders a second in style BLOCKING ÷ what the pool allows, N/(Dc+Dr); N = 16 threads, Dc = Dr = 5 ms, 64 in flight."""
+    services = start_capped(bench)
+    predicted = POOL_CAPPED / (2 * DELAY_MS / 1000)
+    for _ in bench.each_round():
+        measured = rate(bench, services.order, "blocking")
+        yield measured / predicted, {"measured/s": measured, "predicted/s": predicted}
+
+
+@figure(at_least=4)
+def non_blocking_over_capped(bench):
+    """Orders a second in style NON_BLOCKING ÷ in style BLOCKING where blocking_cap has its cap; 64 in flight in both."""
+    services = start_capped(bench)
+    for _ in bench.each_round():
+        non_blocking = rate(bench, services.order, "non-blocking")
+        capped = rate(bench, services.order, "blocking")
+        yield non_blocking / capped, {"non-blocking/s": non_blocking, "capped/s": capped}
+
+
+@figure(at_least=5)
+def group_commit_gain(bench):
+    """Items a second of the store alone with group commit ÷ with one commit each; 64 items waiting at any moment.
+
+    An item is the rows of an order. The databases are on the disk that --dir says.
+    """
+    for _ in bench.each_round():
+        seconds = bench.window / 2
+        store = [bench.program("lockstep-bench-own", "store", "--db", bench.path("store.db"), "--waiting", 64,
+                               "--seconds", seconds, *batch) for batch in ((), ("--batch", 1))]
+        grouped, single = store
+        yield grouped["rate"] / single["rate"], {
+            "grouped/s": grouped["rate"], "items a commit": grouped["items_per_commit"], "one each/s": single["rate"],
+            "grouped CPU µs": grouped["cpu_us"], "one each CPU µs": single["cpu_us"]}
+
+
+def start_two_orders(bench):
+    services = bench.start_services()
+    return services.order, bench.start_order(services.consumer, services.restaurant, "--commit-batch", 1)
+
+
+@figure(at_least=2.5)
+def group_commit_end_to_end(bench):
+    """Orders a second with group commit ÷ with one commit an order; non-blocking, 64 in flight."""
+    with_group, without = start_two_orders(bench)
+    for _ in bench.each_round():
+        grouped = rate(bench, with_group)
+        single = rate(bench, without)
+        yield grouped / single, {"grouped/s": grouped, "one each/s": single}
+
+
+@figure(at_most=1.05)
+def idle_commit_cost(bench):
+    """Median latency of an order with group commit ÷ without; one order in flight, so that nothing waits for company.
+
+    Each round takes short turns, because the disk's own latency drifts.
+    """
+    with_group, without = start_two_orders(bench)
+    turns = 8
+    for _ in bench.each_round():
+        p50 = {with_group: [], without: []}
+        for turn in range(turns):
+            for order in (with_group, without) if turn % 2 == 0 else (without, with_group):
+                result = bench.closed(order.target, "--style", "non-blocking", "--in-flight", 1, "--warm-up", 0.1,
+                                      seconds=bench.window / 4)
+                p50[order].append(result["p50_us"])
+        grouped, single = (sum(p50[order]) / turns for order in (with_group, without))
+        yield grouped / single, {"grouped µs": grouped, "one each µs": single}
+
+
+def cpu_by_process(result, pids):
+    return {name: cpu_us(result, pid) for name, pid in pids.items()} | {"client": cpu_us(result)}
+
+
+@figure(at_least=0.6)
+def many_in_flight(bench):
+    """Orders a second with 10,000 in flight ÷ with 64; non-blocking, over 30 s without the ramp.
+
+    What is missing is explained by the numbers beside it: CPU an order of each process at either load, and how much of
+    the processors was used. More CPU an order is memory that no cache holds; processors idle would be something else.
+    """
+    services = bench.start_services()
+    pids = services.pids()
+    seconds = 4 if bench.quick else 30
+    for _ in bench.each_round():
+        few = bench.closed(services.order.target, "--style", "non-blocking", "--in-flight", 64, pids=pids.values(),
+                           seconds=seconds / 3)
+        many = bench.closed(services.order.target, "--style", "non-blocking", "--in-flight", 10_000, "--warm-up",
+                            seconds / 6, "--timeout", 60, pids=pids.values(), seconds=seconds)
+        costs = cpu_by_process(few, pids), cpu_by_process(many, pids)
+        yield many["rate"] / few["rate"], {
+            "10,000: orders/s": many["rate"], "64: orders/s": few["rate"],
+            "10,000: processors used": sum(costs[1].values()) * many["rate"] / 1e6,
+            "64: processors used": sum(costs[0].values()) * few["rate"] / 1e6,
+            **{f"{name} µs {'10,000' if i else '64'}": cost for i in (0, 1) for name, cost in costs[i].items()}}
