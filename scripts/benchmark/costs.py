@@ -2,9 +2,39 @@
 import sqlite3
 
 from .figure import figure
-from .programs import cpu_us
 
 SAMPLE_ORDERS = 20_000
+TURNS = 4  # of each side in a round: what the machine does to one it soon does to the other
+
+
+def turns(*sides):
+    """Each side so often, forwards and backwards by turns."""
+    for turn in range(TURNS):
+        yield from sides if turn % 2 == 0 else reversed(sides)
+
+
+class Cost:
+    """CPU seconds of several measurements together, by process."""
+
+    def __init__(self):
+        self.calls, self.seconds, self.time = 0, {}, 0.0
+
+    def add(self, result, pids):
+        used = {name: result["processes"][str(pid)]["cpu_seconds"] for name, pid in pids.items()}
+        used["client"] = result["client_cpu_seconds"]
+        self.calls += result["calls"]
+        self.time += result["seconds"]
+        for name, seconds in used.items():
+            self.seconds[name] = self.seconds.get(name, 0) + seconds
+
+    def add_rows(self, result):
+        self.calls += result["orders"]
+        self.time += result["seconds"]
+        self.seconds["rows"] = self.seconds.get("rows", 0) + result["cpu_seconds"]
+
+    def us(self, name=None):
+        """Microseconds a call: of one process, or of all."""
+        return 1e6 * (sum(self.seconds.values()) if name is None else self.seconds[name]) / self.calls
 
 
 @figure(at_most=1.15)
@@ -18,13 +48,14 @@ def server_shell_cpu(bench):
     bare = bench.start("lockstep-bench-reference", "queue-echo")
     synchronous = bench.start("lockstep-bench-reference", "sync-echo")
     for _ in bench.each_round():
-        cost = {}
-        for server in (ours, bare, synchronous):
-            result = bench.closed(server.target, pids=[server.pid], method="validate-consumer")
-            cost[server] = (cpu_us(result, server.pid), cpu_us(result))
-        yield cost[ours][0] / cost[bare][0], {
-            "ours µs": cost[ours][0], "bare µs": cost[bare][0], "bare synchronous µs": cost[synchronous][0],
-            "client µs, of ours": cost[ours][1], "of bare": cost[bare][1]}
+        cost = {server: Cost() for server in (ours, bare, synchronous)}
+        for turn in turns(ours, bare, synchronous):
+            cost[turn].add(bench.closed(turn.target, pids=[turn.pid], method="validate-consumer", seconds=bench.window / 3),
+                           {"server": turn.pid})
+        yield cost[ours].us("server") / cost[bare].us("server"), {
+            "ours µs": cost[ours].us("server"), "bare µs": cost[bare].us("server"),
+            "bare synchronous µs": cost[synchronous].us("server"),
+            "client µs, of ours": cost[ours].us("client"), "of bare": cost[bare].us("client")}
 
 
 def take_sample(bench, services):
@@ -36,7 +67,7 @@ def take_sample(bench, services):
     while taken < SAMPLE_ORDERS:
         taken += bench.closed(services.order.target, "--style", "non-blocking", "--capture", messages)["calls"]
     database = bench.path("sample.db")
-    source = sqlite3.connect(f"file:{services.order.db}?mode=ro", uri=True)
+    source = sqlite3.connect(f"file:{services.order_db}?mode=ro", uri=True)
     copy = sqlite3.connect(database)
     source.backup(copy)
     copy.close()
@@ -57,15 +88,21 @@ def create_order_cpu(bench):
     messages, sample = take_sample(bench, services)
     bare = bench.start("lockstep-bench-reference", "queue-echo", "--messages", messages)
     pids = services.pids()
+    methods = ("create-order", "validate-consumer", "validate-order-details")
     for _ in bench.each_round():
-        ours = bench.closed(services.order.target, "--style", "non-blocking", "--messages", messages, pids=pids.values())
-        cost = {name: cpu_us(ours, pid) for name, pid in pids.items()} | {"client": cpu_us(ours)}
-        hops = 0
-        for method in ("create-order", "validate-consumer", "validate-order-details"):
-            hop = bench.closed(bare.target, "--messages", messages, pids=[bare.pid], seconds=bench.window / 2, method=method)
-            hops += cpu_us(hop, bare.pid) + cpu_us(hop)
-        loop = bench.program("lockstep-bench-reference", "insert", "--like", sample, "--db", bench.path("rows.db"))
-        row = 1e6 * loop["cpu_seconds"] / loop["orders"]
-        yield sum(cost.values()) / (hops + row), {
-            "ours µs": sum(cost.values()), "3 hops µs": hops, "row µs": row, **{f"{n} µs": c for n, c in cost.items()},
-            "orders/s": ours["rate"]}
+        ours, row, hops = Cost(), Cost(), {method: Cost() for method in methods}
+        for side in turns("ours", *methods, "row"):
+            if side == "ours":
+                ours.add(bench.closed(services.order.target, "--style", "non-blocking", "--messages", messages,
+                                      pids=pids.values(), seconds=bench.window / 2), pids)
+            elif side == "row":
+                row.add_rows(bench.program("lockstep-bench-reference", "insert", "--like", sample,
+                                           "--db", bench.path("rows.db"), "--seconds", 1))
+            else:
+                hops[side].add(bench.closed(bare.target, "--messages", messages, pids=[bare.pid], seconds=bench.window / 4,
+                                            method=side), {"server": bare.pid})
+        reference = sum(hop.us() for hop in hops.values()) + row.us()
+        yield ours.us() / reference, {
+            "ours µs": ours.us(), "3 hops µs": reference - row.us(), "row µs": row.us(),
+            **{f"{name} µs": ours.us(name) for name in ours.seconds},
+            "orders/s": ours.calls / ours.time, "row commit wall µs": 32e6 * row.time / row.calls}

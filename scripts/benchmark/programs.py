@@ -73,8 +73,8 @@ class Server:
 class Services:
     """Order, with the Consumer and Restaurant that it asks."""
 
-    def __init__(self, order, consumer, restaurant):
-        self.order, self.consumer, self.restaurant = order, consumer, restaurant
+    def __init__(self, order, consumer, restaurant, order_db):
+        self.order, self.consumer, self.restaurant, self.order_db = order, consumer, restaurant, order_db
 
     def pids(self):
         return {"order": self.order.pid, "consumer": self.consumer.pid, "restaurant": self.restaurant.pid}
@@ -88,6 +88,7 @@ class Bench:
         self.window = 1.0 if quick else 3.0  # seconds that one measurement takes
         self.numbers = itertools.count(1)
         self.running = []
+        self.consumer_db = None
         self.sample = None  # a captured order, and the database of a few thousand
 
     def say(self, text):
@@ -102,15 +103,19 @@ class Bench:
 
     # --- programs
 
-    def start(self, program, *arguments):
+    def start(self, program, *arguments, wait=True):
         server = Server(self, program, arguments, os.path.basename(self.path(program)))
         self.running.append(server)
-        return server.wait_ready()
+        return server.wait_ready() if wait else server
 
     def stop(self, *servers):
         for server in servers:
             server.stop()
             self.running.remove(server)
+
+    def kill(self, server):
+        server.stop(signal.SIGKILL)
+        self.running.remove(server)
 
     def stop_all(self):
         while self.running:
@@ -128,10 +133,12 @@ class Bench:
                                restaurant.target, *arguments, db=db)
 
     def start_services(self, *order_arguments, db=None):
-        consumer = self.start_ours("consumer")
+        self.consumer_db = self.path("consumer.db")
+        consumer = self.start_ours("consumer", db=self.consumer_db)
         restaurant = self.start_ours("restaurant")
         self.run("prepare", "--consumer", consumer.target, "--restaurant", restaurant.target)
-        return Services(self.start_order(consumer, restaurant, *order_arguments, db=db), consumer, restaurant)
+        db = db or self.path("order.db")
+        return Services(self.start_order(consumer, restaurant, *order_arguments, db=db), consumer, restaurant, db)
 
     def start_leaf(self, *arguments):
         return self.start("lockstep-bench-own", "leaf", *arguments)

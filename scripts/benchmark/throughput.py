@@ -1,4 +1,8 @@
 """Orders a second: styles against each other, the cap of the pool, group commit, many in flight, a large store."""
+import hashlib
+import sqlite3
+
+from .costs import take_sample
 from .figure import figure
 from .programs import cpu_us
 
@@ -123,3 +127,63 @@ def many_in_flight(bench):
             "10,000: processors used": sum(costs[1].values()) * many["rate"] / 1e6,
             "64: processors used": sum(costs[0].values()) * few["rate"] / 1e6,
             **{f"{name} µs {'10,000' if i else '64'}": cost for i in (0, 1) for name, cost in costs[i].items()}}
+
+
+STORED_ORDERS = 1_000_000
+TABLES = ("orders", "order_lines", "request_ids")
+
+
+def multiply_orders(sample, path, wanted):
+    """Makes a database of so many orders out of a smaller one: each order again with ids of its own, the older the further
+    from the original, so that the ids keep their order of time."""
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode=OFF")
+    database.execute("PRAGMA synchronous=OFF")
+    database.execute("PRAGMA cache_size=-1000000")
+    sqlite3.connect(sample).backup(database)
+    (count, first, last) = database.execute("SELECT count(*), min(order_id), max(order_id) FROM orders").fetchone()
+    span = int.from_bytes(last[:6], "big") - int.from_bytes(first[:6], "big") + 1  # milliseconds: the head of a UUIDv7
+
+    def moved(order_id, copy):
+        return (int.from_bytes(order_id[:6], "big") - copy * span).to_bytes(6, "big") + order_id[6:]
+
+    def renamed(request_id, copy):
+        return hashlib.blake2b(f"{request_id} {copy}".encode(), digest_size=16).hexdigest()
+
+    database.create_function("moved", 2, moved, deterministic=True)
+    database.create_function("renamed", 2, renamed, deterministic=True)
+    database.execute("BEGIN")
+    for table in TABLES:
+        names = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+        values = ["moved(order_id, copy)" if name == "order_id" else "renamed(request_id, copy)" if name == "request_id"
+                  else name for name in names]
+        database.execute(f"CREATE TEMP TABLE base AS SELECT * FROM {table}")
+        database.execute(
+            f"WITH RECURSIVE copies(copy) AS (SELECT 1 UNION ALL SELECT copy + 1 FROM copies WHERE copy < {wanted // count}) "
+            f"INSERT INTO {table} SELECT {', '.join(values)} FROM base, copies ORDER BY 1")
+        database.execute("DROP TABLE base")
+    database.execute("COMMIT")
+    (stored,) = database.execute("SELECT count(*) FROM orders").fetchone()
+    database.execute("PRAGMA journal_mode=WAL")
+    database.close()
+    return stored
+
+
+@figure(at_least=0.8)
+def large_store(bench):
+    """Orders a second with 1,000,000 orders stored ÷ with an empty store at the start; non-blocking, 64 in flight.
+
+    The stored orders are real ones with ids of their own.
+    """
+    services = bench.start_services()
+    _, sample = take_sample(bench, services)
+    bench.stop(services.order)
+    path = bench.path("large.db")
+    stored = multiply_orders(sample, path, STORED_ORDERS // 10 if bench.quick else STORED_ORDERS)
+    large = bench.start_order(services.consumer, services.restaurant, db=path)
+    empty = bench.start_order(services.consumer, services.restaurant)
+    for _ in bench.each_round():
+        result = {order: bench.closed(order.target, "--style", "non-blocking", pids=[order.pid]) for order in (large, empty)}
+        yield result[large]["rate"] / result[empty]["rate"], {
+            "stored": stored, "large/s": result[large]["rate"], "empty/s": result[empty]["rate"],
+            "order's CPU µs, large": cpu_us(result[large], large.pid), "empty": cpu_us(result[empty], empty.pid)}

@@ -52,77 +52,98 @@ std::string TextOf(const Prepared& row, int column) {
   return text == nullptr ? "" : static_cast<const char*>(text);
 }
 
+// Rows of one order in one statement, as the order service inserts lines.
+constexpr std::size_t kRowsAStatement = 8;
+
 // The rows of one table, in the order in which their orders were placed.
 struct Table {
   std::string name;
-  int columns = 0;
-  std::vector<Value> values;  // row after row
-  Prepared insert;
-  std::size_t next = 0;  // row
+  std::size_t columns = 0;
+  std::size_t order_id = 0;      // which column that is
+  std::vector<Value> values;     // row after row
+  std::vector<Prepared> insert;  // of one row, of two …
+  std::size_t next = 0;          // row
 
-  std::size_t rows() const { return columns == 0 ? 0 : values.size() / columns; }
+  std::size_t rows() const { return values.size() / columns; }
+  std::string_view order_of(std::size_t row) const {
+    sqlite3_value* id = values[row * columns + order_id].get();
+    const auto* bytes = static_cast<const char*>(sqlite3_value_blob(id));
+    return {bytes, static_cast<std::size_t>(sqlite3_value_bytes(id))};
+  }
 };
 
+// Without columns, if the table's rows are of no order.
 Table ReadTable(const Connection& from, const std::string& name) {
-  Table table{.name = name, .columns = 0, .values = {}, .insert = nullptr};
-  bool has_order_id = false;
-  {
-    const Prepared info =
-        Prepare(from, fmt::format("SELECT name FROM pragma_table_info('{}')", name));
-    while (sqlite3_step(info.get()) == SQLITE_ROW) {
-      ++table.columns;
-      has_order_id = has_order_id || TextOf(info, 0) == "order_id";
+  Table table;
+  table.name = name;
+  bool of_orders = false;
+  const Prepared info =
+      Prepare(from, fmt::format("SELECT name FROM pragma_table_info('{}')", name));
+  while (sqlite3_step(info.get()) == SQLITE_ROW) {
+    if (TextOf(info, 0) == "order_id") {
+      table.order_id = table.columns;
+      of_orders = true;
     }
+    ++table.columns;
   }
-  const Prepared rows = Prepare(
-      from, fmt::format("SELECT * FROM \"{}\"{}", name, has_order_id ? " ORDER BY order_id" : ""));
+  if (!of_orders) return Table();
+  const Prepared rows = Prepare(from, fmt::format("SELECT * FROM \"{}\" ORDER BY order_id", name));
   while (sqlite3_step(rows.get()) == SQLITE_ROW) {
-    for (int i = 0; i < table.columns; ++i)
-      table.values.emplace_back(sqlite3_value_dup(sqlite3_column_value(rows.get(), i)));
+    for (std::size_t i = 0; i < table.columns; ++i)
+      table.values.emplace_back(
+          sqlite3_value_dup(sqlite3_column_value(rows.get(), static_cast<int>(i))));
   }
   return table;
 }
 
-// The tables with rows for each order, and the schema of all into the new file.
+void PrepareInserts(const Connection& to, Table& table) {
+  std::string row;
+  for (std::size_t i = 0; i < table.columns; ++i) row += i == 0 ? "(?" : ", ?";
+  row += ")";
+  std::string sql = fmt::format("INSERT INTO \"{}\" VALUES {}", table.name, row);
+  for (std::size_t count = 1; count <= kRowsAStatement; ++count) {
+    table.insert.push_back(Prepare(to, sql));
+    sql += ", " + row;
+  }
+}
+
+// The tables with rows for orders, `orders` first; the schema of all goes into the new file.
 std::vector<Table> ReadOrders(const std::string& path, const Connection& to) {
   const Connection from = Open(path, SQLITE_OPEN_READONLY);
   std::vector<Table> tables;
-  std::vector<std::string> names;
   const Prepared schema = Prepare(from,
                                   "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL "
                                   "AND name NOT LIKE 'sqlite_%' "
-                                  "ORDER BY type != 'table', rowid");
+                                  "ORDER BY type != 'table', name != 'orders', rowid");
   while (sqlite3_step(schema.get()) == SQLITE_ROW) {
     Execute(to, TextOf(schema, 2));
-    if (TextOf(schema, 0) == "table") names.push_back(TextOf(schema, 1));
+    if (TextOf(schema, 0) != "table") continue;
+    Table table = ReadTable(from, TextOf(schema, 1));
+    if (table.columns > 0) tables.push_back(std::move(table));
   }
-  std::size_t orders = 0;
-  for (const std::string& name : names) {
-    tables.push_back(ReadTable(from, name));
-    if (name == "orders") orders = tables.back().rows();
-  }
-  if (orders < 1000) {
-    fmt::print(stderr, "{} has {} orders, fewer than 1000\n", path, orders);
+  if (tables.empty() || tables[0].name != "orders" || tables[0].rows() < 1000) {
+    fmt::print(stderr, "{} does not have 1000 orders\n", path);
     std::exit(1);
   }
-  // A table that does not grow with the orders is none of theirs. The largest place of all tables
-  // that remain is the same number of orders.
-  std::erase_if(tables, [orders](const Table& table) { return table.rows() < orders / 2; });
-  for (Table& table : tables) {
-    std::string marks;
-    for (int i = 0; i < table.columns; ++i) marks += i == 0 ? "?" : ", ?";
-    table.insert = Prepare(to, fmt::format("INSERT INTO \"{}\" VALUES ({})", table.name, marks));
-  }
+  for (Table& table : tables) PrepareInserts(to, table);
   return tables;
 }
 
-void InsertRow(const Connection& to, Table& table) {
-  for (int i = 0; i < table.columns; ++i)
-    sqlite3_bind_value(table.insert.get(), i + 1,
-                       table.values[table.next * table.columns + i].get());
-  ++table.next;
-  Check(sqlite3_step(table.insert.get()) == SQLITE_DONE, to.get(), table.name);
-  sqlite3_reset(table.insert.get());
+// What the table has of this order.
+void InsertRows(const Connection& to, Table& table, std::string_view order) {
+  while (table.next < table.rows() && table.order_of(table.next) == order) {
+    std::size_t count = 1;
+    while (count < kRowsAStatement && table.next + count < table.rows() &&
+           table.order_of(table.next + count) == order)
+      ++count;
+    sqlite3_stmt* insert = table.insert[count - 1].get();
+    for (std::size_t i = 0; i < count * table.columns; ++i)
+      sqlite3_bind_value(insert, static_cast<int>(i) + 1,
+                         table.values[table.next * table.columns + i].get());
+    table.next += count;
+    Check(sqlite3_step(insert) == SQLITE_DONE, to.get(), table.name);
+    sqlite3_reset(insert);
+  }
 }
 
 }  // namespace
@@ -131,9 +152,7 @@ int RunInsertLoop(const InsertLoop& options) {
   const Connection to = Open(options.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
   Execute(to, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON");
   std::vector<Table> tables = ReadOrders(options.like, to);
-  const auto orders_table = std::find_if(tables.begin(), tables.end(),
-                                         [](const Table& table) { return table.name == "orders"; });
-  const std::size_t orders = orders_table->rows();
+  const std::size_t orders = tables[0].rows();
   const Prepared begin = Prepare(to, "BEGIN IMMEDIATE");
   const Prepared commit = Prepare(to, "COMMIT");
   std::size_t done = 0;
@@ -152,9 +171,9 @@ int RunInsertLoop(const InsertLoop& options) {
     const std::size_t until = std::min(orders, done + static_cast<std::size_t>(options.batch));
     sqlite3_step(begin.get());
     sqlite3_reset(begin.get());
-    for (Table& table : tables) {
-      const std::size_t rows = table.rows() * until / orders;
-      while (table.next < rows) InsertRow(to, table);
+    for (std::size_t i = done; i < until; ++i) {
+      const std::string_view order = tables[0].order_of(i);
+      for (Table& table : tables) InsertRows(to, table, order);
     }
     Check(sqlite3_step(commit.get()) == SQLITE_DONE, to.get(), "COMMIT");
     sqlite3_reset(commit.get());
@@ -170,7 +189,7 @@ int RunInsertLoop(const InsertLoop& options) {
       .Add("cpu_seconds", cpu)
       .Add("rows_per_order", static_cast<double>(rows) / static_cast<double>(orders))
       .Print();
-  for (Table& table : tables) table.insert.reset();
+  for (Table& table : tables) table.insert.clear();
   return 0;
 }
 
