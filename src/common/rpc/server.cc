@@ -10,8 +10,10 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/deadlock_detection.h"
 #include "common/base/limits.h"
 #include "common/rpc/grpc_time.h"
+#include "common/rpc/idle_pollers.h"
 
 namespace lockstep::rpc {
 
@@ -55,6 +57,8 @@ std::string Listener::address() const {
 StatusOr<std::unique_ptr<QueueServer>> QueueServer::Start(
     const Options& options, const std::vector<grpc::Service*>& services,
     const std::vector<MethodBase*>& methods, CallRules& rules) {
+  StopAbseilsDeadlockDetection();
+  KeepIdlePollersAside();
   grpc::ServerBuilder builder;
   const Listener listener(builder, options.address);
   for (grpc::Service* service : services) builder.RegisterService(service);
