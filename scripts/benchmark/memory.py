@@ -17,8 +17,8 @@ def start_stalled(bench):
 
 
 def set_stall(bench, consumer, restaurant, milliseconds):
-    bench.delay(consumer, VALIDATE_CONSUMER, milliseconds)
-    bench.delay(restaurant, VALIDATE_DETAILS, milliseconds)
+    bench.delay(consumer, [VALIDATE_CONSUMER], milliseconds)
+    bench.delay(restaurant, [VALIDATE_DETAILS], milliseconds)
 
 
 def calls_now(bench, server):

@@ -141,7 +141,7 @@ class Bench:
         return Services(self.start_order(consumer, restaurant, *order_arguments, db=db), consumer, restaurant, db)
 
     def start_leaf(self, *arguments):
-        return self.start("lockstep-bench-own", "leaf", *arguments)
+        return self.start("lockstep-bench-leaf", "--db", self.path("none"), "--log-level", "error", *arguments)
 
     # --- what runs and ends
 
@@ -164,12 +164,14 @@ class Bench:
             raise Failed(f"of {result['calls']} calls {result['ok']} ended well: {result['codes']} {result['first_error']}")
         return result
 
-    def delay(self, server, method, milliseconds):
-        self.run("delay", "--control", server.control, "--method", method, "--milliseconds", milliseconds)
+    def delay(self, server, methods, milliseconds):
+        """A fixed delay on these methods of a server, and on no other; 0: none."""
+        named = [word for method in methods for word in ("--method", method)]
+        self.run("delay", "--control", server.control, *named, "--milliseconds", milliseconds)
 
     def delay_both(self, services, milliseconds):
-        self.delay(services.consumer, VALIDATE_CONSUMER, milliseconds)
-        self.delay(services.restaurant, VALIDATE_DETAILS, milliseconds)
+        self.delay(services.consumer, [VALIDATE_CONSUMER], milliseconds)
+        self.delay(services.restaurant, [VALIDATE_DETAILS], milliseconds)
 
     @contextlib.contextmanager
     def held(self, order, style="non-blocking"):

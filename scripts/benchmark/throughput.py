@@ -60,7 +60,7 @@ def group_commit_gain(bench):
     """
     for _ in bench.each_round():
         seconds = bench.window / 2
-        store = [bench.program("lockstep-bench-own", "store", "--db", bench.path("store.db"), "--waiting", 64,
+        store = [bench.program("lockstep-bench-store", "--db", bench.path("store.db"), "--waiting", 64,
                                "--seconds", seconds, *batch) for batch in ((), ("--batch", 1))]
         grouped, single = store
         yield grouped["rate"] / single["rate"], {

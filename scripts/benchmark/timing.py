@@ -7,7 +7,7 @@ import threading
 import time
 
 from .figure import figure
-from .programs import Failed
+from .programs import VALIDATE_CONSUMER, VALIDATE_DETAILS, Failed
 
 LOAD = 0.6
 TIMEOUT = 0.05
@@ -17,9 +17,11 @@ NON_BLOCKING = ("--style", "non-blocking")
 class Leaf:
     """A server of ours below, that writes down when it began and answered each call."""
 
-    def __init__(self, bench, calls, *arguments):
+    def __init__(self, bench, calls, delay_ms=0):
         self.moments = bench.path("moments")
-        self.server = bench.start_leaf("--moments", self.moments, "--calls-max", calls, *arguments)
+        self.server = bench.start_leaf("--moments", self.moments, "--calls-max", calls)
+        if delay_ms:
+            bench.delay(self.server, [VALIDATE_CONSUMER, VALIDATE_DETAILS], delay_ms)
         self.target = self.server.target
 
 
@@ -35,8 +37,8 @@ def capacity(bench, target, method="validate-consumer", style=()):
 class OrderAndLeaf:
     """An order service whose Consumer and Restaurant are one leaf."""
 
-    def __init__(self, bench, calls, *leaf_arguments, order_arguments=()):
-        self.leaf = Leaf(bench, calls, *leaf_arguments)
+    def __init__(self, bench, calls, delay_ms=0, order_arguments=()):
+        self.leaf = Leaf(bench, calls, delay_ms)
         self.order = bench.start_order(self.leaf, self.leaf, *order_arguments)
         self.target = self.order.target
 
@@ -110,7 +112,7 @@ def begun_after_deadline(bench):
     """
     calls = 4_000 if bench.quick else 16_000
     for seed in bench.each_round():
-        both = OrderAndLeaf(bench, calls, "--delay", 5, order_arguments=("--pool-threads", 16))
+        both = OrderAndLeaf(bench, calls, delay_ms=5, order_arguments=("--pool-threads", 16))
         blocking = open_load(bench, both.target, both.leaf, 2 * 1_600, calls, seed + 1, "--style", "blocking", timeout=0.1,
                              method="create-order")
         both.stop(bench)

@@ -67,8 +67,9 @@ int RunProbe(const Probe& options);
 // Consumers, restaurants and menus for the load.
 int RunPrepare(const std::string& consumer, const std::string& restaurant);
 
-// A fixed delay on one method of the server at this control address; 0: no fault any more.
-int RunDelay(const std::string& control, const std::string& method, double milliseconds);
+// A fixed delay on these methods of the server at this control address; 0: no fault any more.
+int RunDelay(const std::string& control, const std::vector<std::string>& methods,
+             double milliseconds);
 
 // pool_threads and pool_queue of the order service; below zero: unchanged.
 int RunPool(const std::string& control, int threads, int queue);

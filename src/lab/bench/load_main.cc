@@ -66,7 +66,8 @@ void AddHeld(CLI::App& app, int& status) {
 }
 
 struct Around {
-  std::string consumer, restaurant, control, method;
+  std::string consumer, restaurant, control;
+  std::vector<std::string> methods;
   double milliseconds = 0;
   int threads = -1, queue = -1;
 };
@@ -79,12 +80,12 @@ void AddAround(CLI::App& app, int& status) {
   command->callback(
       [options, &status] { status = RunPrepare(options->consumer, options->restaurant); });
 
-  command = app.add_subcommand("delay", "a fixed delay on a method");
+  command = app.add_subcommand("delay", "a fixed delay on methods");
   command->add_option("--control", options->control, "HOST:PORT")->required();
-  command->add_option("--method", options->method)->required();
+  command->add_option("--method", options->methods)->required();
   command->add_option("--milliseconds", options->milliseconds, "0: none")->required();
   command->callback([options, &status] {
-    status = RunDelay(options->control, options->method, options->milliseconds);
+    status = RunDelay(options->control, options->methods, options->milliseconds);
   });
 
   command = app.add_subcommand("pool", "the size of the order service's pool");

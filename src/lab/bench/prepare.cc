@@ -77,9 +77,11 @@ int RunPrepare(const std::string& consumer, const std::string& restaurant) {
   return 0;
 }
 
-int RunDelay(const std::string& control, const std::string& method, double milliseconds) {
+int RunDelay(const std::string& control, const std::vector<std::string>& methods,
+             double milliseconds) {
   control::v1::SetFaultsRequest request;
-  if (milliseconds > 0) {
+  for (const std::string& method : methods) {
+    if (milliseconds <= 0) break;
     control::v1::Fault& fault = *request.add_faults();
     fault.set_method(method);
     const auto nanos = static_cast<std::int64_t>(std::llround(milliseconds * 1e6));

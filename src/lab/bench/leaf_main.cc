@@ -1,17 +1,17 @@
-// Threads: main waits for the signal; the server's loops answer.
-#include <fmt/format.h>
-
+// lockstep-bench-leaf: a whole server of ours whose methods do nothing but answer. It is the shell
+// alone, and, below the order service, an outside witness of when a call was begun and answered
+// (see moments.h). A call whose number says so is never answered, until the server ends. Threads:
+// those of common/control/host.h.
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <type_traits>
 #include <vector>
 
-#include "common/rpc/server.h"
+#include "common/control/host.h"
 #include "common/rpc/server_call.h"
 #include "lab/bench/messages.h"
 #include "lab/bench/moments.h"
-#include "lab/bench/own.h"
 #include "lab/bench/process.h"
 #include "lockstep/consumer/v1/consumer.grpc.pb.h"
 #include "lockstep/restaurant/v1/restaurant.grpc.pb.h"
@@ -31,30 +31,38 @@ using DetailsCall = rpc::ServerCall<ValidateOrderDetailsRequest, ValidateOrderDe
 constexpr char kConsumerMethod[] = "lockstep.consumer.v1.ConsumerService/ValidateConsumer";
 constexpr char kDetailsMethod[] = "lockstep.restaurant.v1.RestaurantService/ValidateOrderDetails";
 
-class LeafServer {
+struct LeafFlags {
+  std::string messages;       // a captured order, else one made up
+  std::string moments;        // the file to make, if not empty
+  int calls_max = 1'000'000;  // that have room in it
+};
+
+class LeafService final : public control::HostedService {
  public:
-  explicit LeafServer(const Leaf& options) : messages_(Load(options.messages)) {
-    rules_.node = "leaf";
-    if (!options.moments.empty()) moments_.emplace(options.moments, options.calls_max);
-    if (options.delay > 0) {
-      const Duration delay(static_cast<std::int64_t>(options.delay * 1e6));
-      const Status set = faults_.Set({{.method = kConsumerMethod, .fixed_delay = delay},
-                                      {.method = kDetailsMethod, .fixed_delay = delay}},
-                                     "faults");
-      if (!set.ok()) std::abort();  // the sites are ours
-    }
+  LeafService(fault::Injector& faults, const LeafFlags& flags)
+      : messages_(Load(flags.messages)),
+        consumer_(kConsumerMethod, faults.AddSite(kConsumerMethod), consumers_,
+                  &Consumers::RequestValidateConsumer,
+                  [this](ConsumerCall& call) {
+                    Handle(call, Question::kConsumer, call.request().consumer_id());
+                  }),
+        details_(kDetailsMethod, faults.AddSite(kDetailsMethod), restaurants_,
+                 &Restaurants::RequestValidateOrderDetails, [this](DetailsCall& call) {
+                   Handle(call, Question::kRestaurant, call.request().restaurant_id());
+                 }) {
+    if (!flags.moments.empty()) moments_.emplace(flags.moments, flags.calls_max);
   }
 
-  Status Serve(const Leaf& options) {
-    auto started =
-        rpc::QueueServer::Start({.address = options.listen, .loops = options.loops},
-                                {&consumers_, &restaurants_}, {&consumer_, &details_}, rules_);
-    if (!started.ok()) return started.status();
-    server_ = *std::move(started);
-    WriteReadyFile(options.ready_file, server_->address());
-    WaitForEndSignal();
-    End();
-    return OkStatus();
+  std::vector<grpc::Service*> services() override { return {&consumers_, &restaurants_}; }
+  std::vector<rpc::MethodBase*> methods() override { return {&consumer_, &details_}; }
+
+  void Drain(Duration /*grace*/) override {
+    std::vector<AnyInvocable<void()>> stuck;
+    {
+      const std::lock_guard lock(mutex_);
+      stuck.swap(stuck_);
+    }
+    for (AnyInvocable<void()>& answer : stuck) answer();
   }
 
  private:
@@ -120,43 +128,37 @@ class LeafServer {
     Answer(call, moment);
   }
 
-  void End() {
-    std::vector<AnyInvocable<void()>> stuck;
-    {
-      const std::lock_guard lock(mutex_);
-      stuck.swap(stuck_);
-    }
-    for (AnyInvocable<void()>& answer : stuck) answer();
-    server_->Shutdown(Duration::zero());
-  }
-
   const Messages messages_;
   std::optional<Moments> moments_;
-  fault::Injector faults_;
-  rpc::CallRules rules_;
   Consumers consumers_;
   Restaurants restaurants_;
-  ConsumerCall::Method<Consumers> consumer_{
-      kConsumerMethod, faults_.AddSite(kConsumerMethod), consumers_,
-      &Consumers::RequestValidateConsumer, [this](ConsumerCall& call) {
-        Handle(call, Question::kConsumer, call.request().consumer_id());
-      }};
-  DetailsCall::Method<Restaurants> details_{
-      kDetailsMethod, faults_.AddSite(kDetailsMethod), restaurants_,
-      &Restaurants::RequestValidateOrderDetails, [this](DetailsCall& call) {
-        Handle(call, Question::kRestaurant, call.request().restaurant_id());
-      }};
+  ConsumerCall::Method<Consumers> consumer_;
+  DetailsCall::Method<Restaurants> details_;
   std::mutex mutex_;
   std::vector<AnyInvocable<void()>> stuck_;  // guarded by mutex_
-  std::unique_ptr<rpc::QueueServer> server_;
 };
 
 }  // namespace
-
-int ServeLeaf(const Leaf& options) {
-  const Status served = LeafServer(options).Serve(options);
-  if (!served.ok()) fmt::print(stderr, "{}\n", MessageOf(served));
-  return served.ok() ? 0 : 1;
-}
-
 }  // namespace lockstep::lab
+
+int main(int argc, char** argv) {
+  using namespace lockstep;
+  lab::LeafFlags flags;
+  control::ProgramSpec spec;
+  spec.name = "lockstep-bench-leaf";
+  spec.node = "leaf";
+  spec.listen = "127.0.0.1:0";
+  spec.control = "127.0.0.1:0";
+  spec.description =
+      "A server whose ValidateConsumer and ValidateOrderDetails do nothing but answer.";
+  spec.examples = "  lockstep-bench-leaf --ready-file leaf.json\n";
+  spec.add_flags = [&flags](CLI::App& app) {
+    app.add_option("--messages", flags.messages, "a captured order; else one made up");
+    app.add_option("--moments", flags.moments, "a file for when each call was begun and answered");
+    app.add_option("--calls-max", flags.calls_max, "that have room in it")->capture_default_str();
+  };
+  spec.make = [&flags](const control::HostContext& context) {
+    return std::make_unique<lab::LeafService>(context.faults, flags);
+  };
+  return control::RunServer(argc, argv, spec);
+}

@@ -1,7 +1,8 @@
-// The store alone, as the order service uses it. Threads: the store's writes and submits the next
-// item from its done; main waits.
+// lockstep-bench-store: the store alone, at work, with rows as large as an order's. Threads: the
+// store's writes and submits the next item from its done; main waits.
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -14,11 +15,19 @@
 #include "common/base/id.h"
 #include "common/store/migrations.h"
 #include "common/store/store_thread.h"
-#include "lab/bench/own.h"
 #include "lab/bench/process.h"
 
 namespace lockstep::lab {
 namespace {
+
+// So many items waiting at any moment.
+struct StoreLoad {
+  std::string db;  // the file to make
+  int waiting = 64;
+  int batch = 0;  // items a commit at most; 0: the store's default
+  double warm_up = 0.2;
+  double seconds = 1;
+};
 
 constexpr std::array<std::string_view, 1> kScripts = {
     "CREATE TABLE orders (order_id TEXT PRIMARY KEY, state INTEGER NOT NULL, consumer_id TEXT NOT "
@@ -94,8 +103,6 @@ class Supply {
   bool failed_ = false;
 };
 
-}  // namespace
-
 int RunStore(const StoreLoad& options) {
   auto database =
       store::OpenWithSchema(options.db, {.application_id = 0x42454e43, .scripts = kScripts});
@@ -129,4 +136,16 @@ int RunStore(const StoreLoad& options) {
   return supply.failed() ? 1 : 0;
 }
 
+}  // namespace
 }  // namespace lockstep::lab
+
+int main(int argc, char** argv) {
+  lockstep::lab::StoreLoad store;
+  CLI::App app("The store alone, for scripts/bench.", "lockstep-bench-store");
+  app.add_option("--db", store.db, "the file to make")->required();
+  app.add_option("--waiting", store.waiting, "items at any moment")->capture_default_str();
+  app.add_option("--batch", store.batch, "items a commit at most");
+  app.add_option("--seconds", store.seconds)->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  return lockstep::lab::RunStore(store);
+}
