@@ -161,6 +161,7 @@ class Server:
         self.db = self.folder / f"{name}.db"
         self.addresses = {}  # of the ready file: business, control, and for Order sync
         self.process = None
+        self.popen = {}  # more arguments of subprocess.Popen
         self._channels = {}
         module = getattr(stubs, name)
         self._service = module.DESCRIPTOR.services_by_name[f"{name.capitalize()}Service"]
@@ -193,9 +194,10 @@ class Server:
 
     def start(self, wait=True):
         (self.folder / f"{self.name}.ready").unlink(missing_ok=True)
+        self._channels.clear()  # not closed: who holds a stub may go on with it
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log)
+                                            stderr=log, **self.popen)
         if wait:
             self.wait_ready()
         return self
@@ -245,7 +247,8 @@ class Server:
     # --- its API
 
     def channel(self, port="business"):
-        """A channel to one of the server's ports. It outlives restarts."""
+        """A channel to one of the server's ports, a new one after each start: on a connection to the process
+        before, the first call could fail."""
         if port not in self._channels:
             self._channels[port] = grpc.insecure_channel(self.addresses[port], self.CHANNEL)
         return self._channels[port]

@@ -88,6 +88,10 @@ class CallTable {
       if (calls.size() == count_max) break;
       calls.push_back(entry->Describe());
     }
+    // They enter in the order in which their threads come to it, shortly after they arrived.
+    std::stable_sort(calls.begin(), calls.end(), [](const Description& a, const Description& b) {
+      return a.arrival < b.arrival;
+    });
     return calls;
   }
 
