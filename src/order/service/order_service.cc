@@ -11,6 +11,11 @@
 namespace lockstep::order {
 namespace {
 
+// To a peer that is asked on behalf of callers: a budget must not grow on the way there.
+std::shared_ptr<grpc::Channel> ChannelTo(const std::string& peer) {
+  return rpc::MakeChannel(peer, {.exact_deadlines = true});
+}
+
 Status NotOpenYet() {
   ErrorDetail detail;
   detail.reason = "STARTING";
@@ -44,8 +49,8 @@ OrderService::OrderService(const control::HostContext& context, OrderFlags flags
     : context_(context),
       flags_(std::move(flags)),
       store_(std::move(store)),
-      consumer_(consumer::v1::ConsumerService::NewStub(rpc::MakeChannel(flags_.consumer))),
-      restaurant_(restaurant::v1::RestaurantService::NewStub(rpc::MakeChannel(flags_.restaurant))),
+      consumer_(consumer::v1::ConsumerService::NewStub(ChannelTo(flags_.consumer))),
+      restaurant_(restaurant::v1::RestaurantService::NewStub(ChannelTo(flags_.restaurant))),
       desk_(context.settings, *store_, gate_),
       pool_(context.settings.Get()->order().pool_threads(),
             context.settings.Get()->order().pool_queue(), context.rules.drop_expired),
