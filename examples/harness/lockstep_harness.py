@@ -148,8 +148,10 @@ class Error:
 class Server:
     """One server process. Its ports are chosen at the first start and kept at every later one."""
 
-    # Calls of a test shall see what the server does, not what a client's own retries make of it.
+    # Calls of a test shall see what the server does, not what a client's own retries make of it; and the server
+    # shall see each call's own timeout, not an earlier one that is 3 % longer and in HPACK's table already.
     CHANNEL = (("grpc.enable_retries", 0), ("grpc.use_local_subchannel_pool", 1),
+               ("grpc.http2.hpack_table_size.encoder", 0),
                ("grpc.initial_reconnect_backoff_ms", 50), ("grpc.max_reconnect_backoff_ms", 100),
                ("grpc.min_reconnect_backoff_ms", 1000), ("grpc.max_receive_message_length", -1),
                ("grpc.max_send_message_length", -1))

@@ -1,8 +1,9 @@
-"""A Restaurant that is no Lockstep: it notes which deadline it saw on the wire, and accepts every order.
+"""A Restaurant that is no Lockstep: it notes when it was asked and under which deadline, and accepts every order.
 
 Written with gRPC's Python library, so that what it sees does not come from the code that it is a witness of.
 """
 
+import time
 from concurrent import futures
 
 import grpc
@@ -14,7 +15,9 @@ FOREVER = 1e8  # three years, in seconds
 
 class RestaurantWitness(stubs.restaurant_grpc.RestaurantServiceServicer):
     def __init__(self):
+        self.hold = 0.0  # seconds until it answers
         self.seen = {}  # order id → seconds left of the deadline at arrival; None: no deadline
+        self.asked = {}  # order id → (began, ended), by the wall clock
         self._server = grpc.server(futures.ThreadPoolExecutor(4))
         stubs.restaurant_grpc.add_RestaurantServiceServicer_to_server(self, self._server)
         self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
@@ -27,8 +30,10 @@ class RestaurantWitness(stubs.restaurant_grpc.RestaurantServiceServicer):
         self._server.stop(grace=None)
 
     def ValidateOrderDetails(self, request, context):  # pylint: disable=invalid-name
+        began = time.time()
         left = context.time_remaining()  # of a call without a deadline: until the end of time
         self.seen[request.order_id] = left if left is not None and left < FOREVER else None
+        time.sleep(self.hold)
         response = stubs.restaurant.ValidateOrderDetailsResponse()
         verdict = response.verdict
         verdict.order_id, verdict.restaurant_id = request.order_id, request.restaurant_id
@@ -42,4 +47,5 @@ class RestaurantWitness(stubs.restaurant_grpc.RestaurantServiceServicer):
             priced.unit_price.units, priced.price.units = 1, line.quantity
         verdict.total.currency_code = "GBP"
         verdict.total.units = sum(line.quantity for line in request.lines)
+        self.asked[request.order_id] = (began, time.time())
         return response
