@@ -1,10 +1,9 @@
 """Every tolerance of the experiments, with its reason, in one place. Shares are of the prediction.
 
-Starting points for a machine with two cores that has nothing else to do; the first column of
-docs/experiments.md. A tighter one that holds is better; a wider one needs its reason here.
+Starting points for a machine with two cores that has nothing else to do. A tighter one that holds is better;
+a wider one needs its reason here. None of them comes from sampling: arrivals are
+spread evenly, one in each interval of 1/λ, and what is shared out by chance elsewhere is 0 % or 100 % here.
 """
-
-import math
 
 # E1. Held is λ·(D + what a call takes without D): 2 to 5 ms at D = 2 s, and the sampling of the ledger.
 THREADS_HELD = 0.05
@@ -29,13 +28,6 @@ FAIL_FAST = 0.005
 LATENESS = 0.10
 # Somebody else's share of the machine's CPU from which on a missed prediction says nothing about Lockstep.
 OTHERS = 0.25
-
-STANDARD_ERRORS = 3.5  # 1 in 2,000 by chance
-
-
-def share(p, n):
-    """How far the share seen in n independent trials may be from p; never 0, so that p = 1 may miss one."""
-    return max(STANDARD_ERRORS * math.sqrt(p * (1 - p) / n), 1 / n)
 
 
 def steps(left):
