@@ -3,8 +3,6 @@
 import statistics
 import unittest
 
-import grpc
-
 import tolerances
 from experiment import Experiment, repeated_when_busy
 from load import Load, evenly, percentile

@@ -4,7 +4,6 @@
 timeout of Order's own under FIXED, all of it under PROPAGATE. Measured at Restaurant, the far end.
 """
 
-import time
 import unittest
 
 import tolerances
