@@ -47,12 +47,12 @@ std::size_t CharacterBytes(std::string_view text) {
 template <typename Allowed>
 std::string IdProblem(std::string_view value, std::string_view alphabet, Allowed allowed) {
   if (value.empty()) return "is required";
+  const auto odd = std::find_if_not(value.begin(), value.end(), allowed);
+  if (odd == value.end() && value.size() <= limits::kIdBytesMax) return {};
   const std::string rule = fmt::format("must be 1 to {} of {}", limits::kIdBytesMax, alphabet);
   if (value.size() > limits::kIdBytesMax) {
     return fmt::format("{}, has {} bytes", rule, value.size());
   }
-  const auto odd = std::find_if_not(value.begin(), value.end(), allowed);
-  if (odd == value.end()) return {};
   return fmt::format("{}, has {} at byte {}", rule, Quoted({&*odd, 1}), odd - value.begin() + 1);
 }
 

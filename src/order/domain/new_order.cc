@@ -69,16 +69,22 @@ void Validate(const OrderOptions& options, Violations& violations) {
 
 std::string Fingerprint(const NewOrder& order) {
   Fnv128 hash;
-  const auto put = [&hash](std::string_view text) {
-    hash.Add(fmt::format("{}:", text.size()));
+  const auto put_size = [&hash](std::size_t size) {
+    const fmt::format_int digits(size);
+    hash.Add({digits.data(), digits.size()});
+    hash.Add(":");
+  };
+  const auto put = [&](std::string_view text) {
+    put_size(text.size());
     hash.Add(text);
   };
   put(order.consumer_id);
   put(order.restaurant_id);
-  hash.Add(fmt::format("{}:", order.lines.size()));
+  put_size(order.lines.size());
   for (const OrderLine& line : order.lines) {
     put(line.menu_item_id);
-    put(fmt::format("{}", line.quantity));
+    const fmt::format_int digits(line.quantity);
+    put({digits.data(), digits.size()});
   }
   put(order.delivery_address.street);
   put(order.delivery_address.city);
