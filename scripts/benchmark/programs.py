@@ -1,4 +1,5 @@
 """Starts and stops the programs, and reads what they use. Whatever was started ends with the bench."""
+import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -163,6 +164,19 @@ class Bench:
         if result["ok"] < 0.999 * result["calls"] or result["ok"] == 0:
             raise Failed(f"of {result['calls']} calls {result['ok']} ended well: {result['codes']} {result['first_error']}")
         return result
+
+    @staticmethod
+    def remove_database(path):
+        for end in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path + end)
+
+    @staticmethod
+    def at_once(*measurements):
+        """Runs them at the same time; the first that failed, fails."""
+        with concurrent.futures.ThreadPoolExecutor(len(measurements)) as pool:
+            for future in [pool.submit(measurement) for measurement in measurements]:
+                future.result()
 
     def delay(self, server, methods, milliseconds):
         """A fixed delay on these methods of a server, and on no other; 0: none."""
