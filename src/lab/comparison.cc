@@ -128,7 +128,8 @@ std::string Condition::Text() const {
     case Kind::kHealthy:
       return "all well";
     case Kind::kSlow:
-      return fmt::format("{} slow: {}", node, MillisText(delay));
+      return fmt::format("{} slow, by {:g} ms", node,
+                         std::chrono::duration<double, std::milli>(delay).count());
     case Kind::kStuck:
       return node + " stuck";
     case Kind::kDown:
@@ -207,25 +208,27 @@ StatusOr<Cell> MeasureCell(Cluster& cluster, const std::vector<PlannedOrder>& pl
 }
 
 std::string CellsText(const std::vector<Cell>& cells) {
-  Table table({{"service"},
-               {"style"},
+  Table table({{"style"},
                {"accepted", Align::kRight},
                {"", Align::kRight},
                {"median", Align::kRight},
                {"99th perc.", Align::kRight},
                {"threads held", Align::kRight},
-               {"of the process", Align::kRight},
+               {"by the kernel", Align::kRight},
                {"answers"}});
   std::string last;
   for (const Cell& cell : cells) {
     const Figures& figures = cell.figures;
     const std::string condition = cell.condition.Text();
-    if (!last.empty() && condition != last) table.AddRule();
+    if (condition != last) {
+      if (!last.empty()) table.AddRule();
+      table.AddHeading(condition);
+    }
     const double share = figures.orders == 0 ? 0
                                              : 100 * static_cast<double>(figures.accepted) /
                                                    static_cast<double>(figures.orders);
-    table.Add({condition == last ? "" : condition, cell.way.name, CountText(figures.accepted),
-               fmt::format("{:.0f} %", share), MillisText(Quantile(figures.latencies, 0.5)),
+    table.Add({"  " + cell.way.name, CountText(figures.accepted), fmt::format("{:.0f} %", share),
+               MillisText(Quantile(figures.latencies, 0.5)),
                MillisText(Quantile(figures.latencies, 0.99)), CountText(cell.threads_held_most),
                fmt::format("{} → {}", cell.threads_idle, cell.threads_most), CodesText(figures)});
     last = condition;

@@ -18,7 +18,7 @@ GrpcOrderCaller::~GrpcOrderCaller() { loop_.Stop(); }
 void GrpcOrderCaller::Place(const order::v1::CreateOrderRequest& request, Deadline deadline,
                             AnyInvocable<void(Answer)> done) {
   rpc::CallOptions options;
-  options.deadline = deadline;
+  options.deadline = rpc::Sendable(deadline, Clock::Real().Now());
   rpc::UnaryCall<CreateOrderResponse>::Start(
       loop_, *stub_, &OrderService::Stub::PrepareAsyncCreateOrder, request, options,
       [done = std::move(done)](const grpc::Status& status, CreateOrderResponse& response) mutable {

@@ -50,7 +50,7 @@ std::string Table::Text() const {
   for (std::size_t c = 0; c < columns_.size(); ++c) {
     std::size_t width = DisplayWidth(columns_[c].heading);
     for (const auto& row : rows_) {
-      if (row.empty()) continue;
+      if (row.size() != columns_.size()) continue;
       for (const std::string& line : Lines(row[c])) width = std::max(width, DisplayWidth(line));
     }
     widths.push_back(width);
@@ -84,6 +84,8 @@ std::string Table::Text() const {
   for (const auto& row : rows_) {
     if (row.empty()) {
       AppendLine(out, rule);
+    } else if (row.size() != columns_.size()) {
+      AppendLine(out, row.front());
     } else {
       append_row(row);
     }

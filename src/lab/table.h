@@ -23,13 +23,15 @@ class Table {
   void Add(std::vector<std::string> cells);
   // A line across.
   void AddRule() { rows_.emplace_back(); }
+  // A text across all columns. For tables of two columns and more.
+  void AddHeading(std::string text) { rows_.push_back({std::move(text)}); }
   bool empty() const { return rows_.empty(); }
   // Ends with a line break; no trailing spaces.
   std::string Text() const;
 
  private:
   std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;  // an empty one is a rule
+  std::vector<std::vector<std::string>> rows_;  // without cells a rule, with a single one a heading
 };
 
 // Columns that the text takes in a terminal: code points, for the Latin script and the lines drawn

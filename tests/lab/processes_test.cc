@@ -69,6 +69,9 @@ TEST_CASE("termination is asked for, and forced where it is not heard") {
   auto willing = Shell(*folder, "exec sleep 60");
   REQUIRE(willing->Terminate(20s));
   REQUIRE_FALSE(willing->running());
+  auto stuck = Shell(*folder, "exec sleep 60");
+  stuck->Signal(SIGSTOP);
+  REQUIRE(stuck->Terminate(20s));
   const std::string ready = (folder->path() / "deaf").string();
   auto deaf =
       Shell(*folder, "trap '' TERM; echo '{\"business\":\"a\",\"control\":\"b\"}' > " + ready +

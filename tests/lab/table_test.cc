@@ -31,6 +31,17 @@ TEST_CASE("a cell of two lines makes a row of two lines") {
           "          UNAVAILABLE 2\n");
 }
 
+TEST_CASE("a heading goes across and makes no column wider") {
+  Table table({{"a"}, {"b"}});
+  table.AddHeading("all services well");
+  table.Add({"1", "2"});
+  REQUIRE(table.Text() ==
+          "a  b\n"
+          "────\n"
+          "all services well\n"
+          "1  2\n");
+}
+
 TEST_CASE("milliseconds show the digits that matter") {
   REQUIRE(MillisText(420us) == "0.42 ms");
   REQUIRE(MillisText(9996us) == "10.0 ms");

@@ -102,28 +102,37 @@ Figures PlaceSamples(const Cluster& cluster, const SampleOrders& samples, const 
   return figures;
 }
 
+std::string RefusedText(const Figures& figures) {
+  std::string text;
+  for (const auto& [reason, count] : figures.refused) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", CountText(count), reason);
+  }
+  return text.empty() ? "none" : text;
+}
+
 std::string SamplesText(const std::vector<std::pair<Way, Figures>>& results) {
   Table table({{"style"},
                {"orders", Align::kRight},
                {"accepted", Align::kRight},
-               {"amount", Align::kRight},
+               {"refused", Align::kRight},
+               {"amount accepted", Align::kRight},
                {"orders/s", Align::kRight},
                {"median", Align::kRight},
-               {"99th perc.", Align::kRight},
-               {"refused"}});
+               {"99th perc.", Align::kRight}});
+  bool is_same = true;
   for (const auto& [way, figures] : results) {
-    std::string refused;
-    for (const auto& [reason, count] : figures.refused) {
-      refused += fmt::format("{}{} {}", refused.empty() ? "" : "\n", reason, CountText(count));
-    }
     const double seconds = std::chrono::duration<double>(figures.elapsed).count();
     table.Add({way.name, CountText(figures.orders), CountText(figures.accepted),
-               figures.AmountText(),
+               CountText(figures.refused_in_all()), figures.AmountText(),
                CountText(std::llround(static_cast<double>(figures.orders) / seconds)),
                MillisText(Quantile(figures.latencies, 0.5)),
-               MillisText(Quantile(figures.latencies, 0.99)), refused});
+               MillisText(Quantile(figures.latencies, 0.99))});
+    is_same = is_same && figures.refused == results.front().second.refused &&
+              figures.nanos == results.front().second.nanos;
   }
-  return table.Text();
+  return table.Text() + (is_same ? "The same orders in each style. Refused: " +
+                                       RefusedText(results.front().second) + "\n"
+                                 : "NOT the same orders in each style.\n");
 }
 
 // The databases of the first cluster, for each of the later ones.
@@ -155,7 +164,8 @@ std::string ReadingText(const CompareArguments& arguments,
       "synchronous server, which starts a thread for each call. \"Threads held\" is what the "
       "service\n"
       "counts, \"of the process\" what the kernel counts: idle, and at most.\n",
-      arguments.cell.rate, SpanText(arguments.cell.length), MillisText(arguments.cell.timeout),
+      arguments.cell.rate, SpanText(arguments.cell.length),
+      std::chrono::duration<double, std::milli>(arguments.cell.timeout).count(),
       arguments.pool_threads, arguments.pool_queue);
   for (const Condition& condition : conditions) {
     if (condition.kind == Condition::Kind::kSlow) {

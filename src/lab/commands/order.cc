@@ -112,7 +112,8 @@ Created Create(OrderService::Stub& stub, const order::v1::CreateOrderRequest& re
                const std::string& style_name, Duration timeout) {
   grpc::ClientContext context;
   const SteadyTime start = Clock::Real().Now();
-  context.set_deadline(rpc::ToTimespec(Deadline::After(start, timeout)));
+  context.set_deadline(
+      rpc::ToTimespec(rpc::Sendable(Deadline::After(start, timeout), start)));
   order::v1::CreateOrderResponse response;
   const grpc::Status status = stub.CreateOrder(&context, request, &response);
   Created created{style_name, AnswerOf(status, std::move(response)), {}};

@@ -1,0 +1,159 @@
+"""The tool against running servers: load, replay of the samples, orders, settings, calls, faults, and its exit statuses."""
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+
+from three_servers import BIN, ROOT, ThreeServers, interrupt, wait_for
+
+with open(ROOT / "samples/figures.csv", newline="", encoding="utf-8") as file:
+    FIGURES = {row["Figure"]: row["Value"] for row in csv.DictReader(file)}
+ORDER = ["order", "create", "--consumer", "c0001", "--restaurant", "forno-bianco", "--item", "margherita=2"]
+
+
+def usage_errors():
+    for arguments, hint in [(["fly"], "subcommand"), ([], "subcommand"), (["load", "--no-such"], "--no-such"),
+                            (["replay", "/nowhere.csv"], "/nowhere.csv"), (["replay", "--rate", "0"], "rate"),
+                            (["replay", "--rate", "5", "--speed", "2"], "excludes"),
+                            (["replay", "--style", "quick"], "blocking, non-blocking"),
+                            ([*ORDER, "--timeout", "5"], "80ms"), (["compare", "--slow", "waiter=1s"], "waiter"),
+                            (["settings", "order.pool_threads"], "pool_threads=32")]:
+        done = subprocess.run([BIN / "lockstep", *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 2, (arguments, done.returncode, done.stderr)
+        assert hint in done.stderr + done.stdout, (arguments, done.stderr, done.stdout)
+    for arguments in (["--help"], ["--version"], ["replay", "--help"], ["order", "create", "--help"]):
+        done = subprocess.run([BIN / "lockstep", *arguments], capture_output=True, text=True, check=False)
+        assert done.returncode == 0 and "lockstep" in done.stdout, (arguments, done)
+
+
+def unreachable():
+    done = subprocess.run([BIN / "lockstep", "--order-at", "127.0.0.1:1", "order", "get", "x"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 3 and "127.0.0.1:1" in done.stderr, done
+
+
+def sample_figures(servers):
+    loaded = servers.ask("load")
+    assert loaded["restaurants"] == int(FIGURES["restaurants"]) and loaded["consumers"] == int(FIGURES["consumers"]), loaded
+    again = servers.ask("load")
+    assert again == loaded and again["changed"] == 0, again
+    refused = {name.removeprefix("refused "): int(value) for name, value in FIGURES.items() if name.startswith("refused ")}
+    for style, mode in (("blocking", ["--in-flight", 16]), ("non-blocking", ["--rate", 2000])):
+        for before in (0, int(FIGURES["orders accepted"])):
+            figures = servers.ask("replay", "--style", style, *mode)
+            assert figures["accepted"] == int(FIGURES["orders accepted"]), figures
+            assert figures["portions"] == int(FIGURES["portions accepted"]), figures
+            assert figures["amount"] == {"GBP": FIGURES["amount accepted"]}, figures
+            assert figures["refused"] == refused, figures
+            assert figures["accepted_before"] == before, figures
+
+
+def a_changed_menu(servers):
+    """Loading a file that differs changes what differs; loading the old one changes it back."""
+    menu = servers.folder / "menu.csv"
+    menu.write_text("Item Name,Product Price\nNaan,2.50\nDal,5\n")
+    arguments = ["load", "--menu", menu, "--restaurant", "small", "--name", "Small"]
+    assert servers.ask(*arguments)["changed"] == 0
+    menu.write_text("Item Name,Product Price\nNaan,3.50\nRaita,1\n")
+    assert servers.ask(*arguments)["changed"] == 1
+    order = ["order", "create", "--consumer", "c0001", "--restaurant", "small"]
+    assert servers.ask(*order, "--item", "naan")["order"]["total"]["units"] == "3"
+    error = servers.ask(*order, "--item", "dal", status=1)["error"]
+    assert error["reason"] == "MENU_ITEM_UNKNOWN", error
+
+
+def orders(servers):
+    text = servers.run(*ORDER, "--style", "blocking,non-blocking", "--explain")
+    assert text.count("ask consumer") == 2 and text.count("ask restaurant") == 2, text
+    assert "blocking: validated, 19.00 GBP" in text and "budget" in text and "commit" in text, text
+    created = servers.ask(*ORDER, "--request-id", "tool-test")
+    again = servers.ask(*ORDER, "--request-id", "tool-test")
+    assert again["order"]["order_id"] == created["order"]["order_id"] and again["receipt"]["duplicate"], again
+    order_id = created["order"]["order_id"]
+    assert servers.ask("order", "get", order_id)["state"] == "STATE_VALIDATED"
+    assert "Margherita" in servers.run("order", "get", order_id)
+    assert servers.ask("order", "cancel", order_id)["state"] == "STATE_CANCELLED"
+    listed = servers.ask("order", "list", "--consumer", "c0001", "--state", "cancelled")["orders"]
+    assert [order["order_id"] for order in listed] == [order_id], listed
+    assert len(servers.ask("order", "list", "--limit", 7)["orders"]) == 7
+    unknown = servers.ask("order", "get", "00000000-0000-7000-8000-000000000000", status=1)
+    assert unknown["error"]["reason"] == "ORDER_UNKNOWN", unknown
+
+
+def control(servers):
+    changed = servers.ask("settings", "order.pool_threads=7", "order.default_style=blocking")
+    assert changed["order"]["pool_threads"] == 7 and changed["order"]["default_style"] == "STYLE_BLOCKING", changed
+    assert servers.ask("settings")["order"]["pool_threads"] == 7
+    assert "order.pool_threads" in servers.run("settings")
+    refused = servers.ask("settings", "order.pool_threads=0", status=1)
+    assert refused["error"]["reason"] == "INVALID_REQUEST", refused
+    servers.run("faults", "consumer=60ms")
+    drawn = servers.run(*ORDER, "--explain", "--style", "non-blocking")
+    assert "a fault delayed it by 60" in drawn, drawn
+    faults = servers.ask("faults")["consumer"]["faults"]
+    assert len(faults) == 1 and int(faults[0]["fired"]) == 1, faults
+
+    # A call in flight is seen with what is left of its budget, while it waits for the delay.
+    servers.run("faults", "consumer=30s")
+    process = subprocess.Popen(servers.command(*ORDER, "--timeout", "20s"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    calls = wait_for(lambda: servers.ask("calls")["order"].get("calls"), 10, "the call to be in flight")
+    assert calls[0]["method"] == "lockstep.order.v1.OrderService/CreateOrder", calls
+    left = float(calls[0]["budget_left"].removesuffix("s"))
+    assert 5 < left < 20, left
+    assert "CreateOrder" in servers.run("calls")
+    process.kill()
+    process.wait()
+    assert servers.ask("faults", "--clear")["consumer"] == {}
+
+
+def interruption(servers):
+    """Ctrl-C prints the figures so far; the same command goes on from there."""
+    arguments = ["--json", "replay", "--run", "broken-off", "--rate", 400]
+    process = subprocess.Popen(servers.command(*arguments), stdout=subprocess.PIPE, text=True)
+    count = lambda: sum(total["orders"] for total in servers.ask("order", "list", "--totals")["totals"])
+    before = count()
+    wait_for(lambda: count() > before + 100, 60, "a hundred orders")
+    interrupt(process)
+    output, _ = process.communicate(timeout=60)
+    figures = json.loads(output)
+    assert process.returncode == 130 and figures["unplaced"] > 0 and figures["accepted"] >= 100, (process.returncode, figures)
+    rest = servers.ask(*arguments[1:-2])
+    assert rest["accepted"] == int(FIGURES["orders accepted"]), rest
+    assert rest["accepted_before"] == figures["accepted"], (rest, figures)
+
+
+def children_of_a_killed_comparison():
+    """Servers that a comparison started are gone when it is killed, whatever it was doing."""
+    process = subprocess.Popen([BIN / "lockstep", "compare", "--json"], stdout=subprocess.DEVNULL)
+    def children():
+        found = []
+        for entry in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{entry}/stat", encoding="utf-8") as stat:
+                    if entry.isdigit() and int(re.sub(r"\(.*\)", "", stat.read()).split()[2]) == process.pid:
+                        found.append(int(entry))
+            except (OSError, ValueError, IndexError):
+                pass
+        return found
+    pids = wait_for(lambda: len(children()) == 3 and children(), 60, "three servers")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}/exe") for pid in pids), 20, "the servers to be gone")
+
+
+def main():
+    usage_errors()
+    unreachable()
+    with ThreeServers() as servers:
+        sample_figures(servers)
+        a_changed_menu(servers)
+        orders(servers)
+        control(servers)
+        interruption(servers)
+    children_of_a_killed_comparison()
+
+
+if __name__ == "__main__":
+    main()
