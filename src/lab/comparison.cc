@@ -73,9 +73,8 @@ Status Impose(Cluster& cluster, const Condition& condition) {
   return control.Ask(&ControlService::Stub::SetFaults, request).status();
 }
 
-Figures Offer(const std::string& address, const std::vector<PlannedOrder>& orders,
+Figures Offer(OrderCaller& caller, const std::vector<PlannedOrder>& orders,
               const PlacingOptions& options, const std::string& what, bool is_quiet) {
-  GrpcOrderCaller caller(address);
   Progress progress(what, static_cast<std::int64_t>(orders.size()), is_quiet);
   Watch watch;
   watch.on_progress = [&](const Figures& figures) {
@@ -174,14 +173,14 @@ std::vector<PlannedOrder> Repeated(const std::vector<PlannedOrder>& plan, const 
 StatusOr<Cell> MeasureCell(Cluster& cluster, const std::vector<PlannedOrder>& plan,
                            const Condition& condition, const Way& way, const CellOptions& options) {
   const Addresses& addresses = cluster.addresses();
-  const std::string& address = way.is_sync ? addresses.order.sync : addresses.order.business;
+  GrpcOrderCaller caller(way.is_sync ? addresses.order.sync : addresses.order.business);
   Cell cell{condition, way, {}, 0, 0, 0};
 
   // Connections, caches and the store's file are warm before anything is counted.
   PlacingOptions warm_up;
   warm_up.in_flight = 4;
   warm_up.timeout = 5s;
-  Offer(address, Repeated(plan, way, "warm-up", kWarmUpOrders), warm_up, "", true);
+  Offer(caller, Repeated(plan, way, "warm-up", kWarmUpOrders), warm_up, "", true);
   ControlPeer control(addresses.order.control, kControlTimeout);
   const auto reset = control.Ask(&ControlService::Stub::ResetLedger, {});
   if (!reset.ok()) return reset.status();
@@ -197,7 +196,7 @@ StatusOr<Cell> MeasureCell(Cluster& cluster, const std::vector<PlannedOrder>& pl
   load.timeout = options.timeout;
   {
     ThreadWatch threads(cluster.order());
-    cell.figures = Offer(address, orders, load, fmt::format("{}, {}", condition.Text(), way.name),
+    cell.figures = Offer(caller, orders, load, fmt::format("{}, {}", condition.Text(), way.name),
                          options.is_quiet);
     cell.threads_most = threads.Stop();
   }

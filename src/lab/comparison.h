@@ -39,7 +39,7 @@ StatusOr<Condition> ParseWhere(Condition::Kind kind, const std::string& node);
 std::string QuestionTo(const std::string& node);
 
 struct CellOptions {
-  double rate = 1000;                         // orders a second offered
+  double rate = 400;                          // orders a second offered
   Duration length = std::chrono::seconds(5);  // of the offer
   Duration timeout = std::chrono::milliseconds(500);
   bool is_quiet = false;

@@ -1,8 +1,8 @@
 #include "lab/order_caller.h"
 
-#include "common/rpc/channel.h"
 #include "common/rpc/status_details.h"
 #include "common/rpc/unary_call.h"
+#include "lab/servers.h"
 
 namespace lockstep::lab {
 
@@ -10,7 +10,7 @@ using order::v1::CreateOrderResponse;
 using order::v1::OrderService;
 
 GrpcOrderCaller::GrpcOrderCaller(const std::string& target, int in_flight_max)
-    : stub_(OrderService::NewStub(rpc::MakeChannel(target))),
+    : stub_(OrderService::NewStub(ConnectedChannel(target))),
       loop_(std::make_unique<grpc::CompletionQueue>(), in_flight_max) {}
 
 GrpcOrderCaller::~GrpcOrderCaller() { loop_.Stop(); }

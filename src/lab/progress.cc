@@ -14,7 +14,7 @@ using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
 constexpr Duration kTerminalInterval = 200ms;
-constexpr Duration kPlainInterval = 5s;
+constexpr Duration kPlainInterval = 10s;
 
 }  // namespace
 

@@ -4,6 +4,18 @@
 
 namespace lockstep::lab {
 
+namespace {
+
+constexpr Duration kConnectLimit = std::chrono::seconds(2);
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> ConnectedChannel(const std::string& address) {
+  std::shared_ptr<grpc::Channel> channel = rpc::MakeChannel(address);
+  channel->WaitForConnected(rpc::ToTimespec(Deadline::After(Clock::Real().Now(), kConnectLimit)));
+  return channel;
+}
+
 StatusOr<ServerAddresses> Addresses::Find(const std::string& node) const {
   for (const ServerAddresses* server : {&order, &consumer, &restaurant}) {
     if (server->node == node) return *server;

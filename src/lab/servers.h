@@ -32,6 +32,11 @@ struct Addresses {
 // From order.ready, consumer.ready and restaurant.ready in the folder.
 StatusOr<Addresses> ReadAddresses(const std::filesystem::path& folder);
 
+// A channel that is connected, or that has been tried for so long that it will hardly be. An
+// attempt of gRPC's to connect lasts 100 ms with our settings, which a busy machine can need for
+// more than one of them: a call that was the first would say UNAVAILABLE of a server that is there.
+std::shared_ptr<grpc::Channel> ConnectedChannel(const std::string& address);
+
 // One service at one address.
 template <class Service>
 class Peer {
@@ -41,7 +46,7 @@ class Peer {
   Peer(std::string address, Duration timeout)
       : address_(std::move(address)),
         timeout_(timeout),
-        stub_(Service::NewStub(rpc::MakeChannel(address_))) {}
+        stub_(Service::NewStub(ConnectedChannel(address_))) {}
 
   // One call, waited for. An answer that never came names the address.
   template <class Request, class Response>

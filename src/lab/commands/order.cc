@@ -112,8 +112,7 @@ Created Create(OrderService::Stub& stub, const order::v1::CreateOrderRequest& re
                const std::string& style_name, Duration timeout) {
   grpc::ClientContext context;
   const SteadyTime start = Clock::Real().Now();
-  context.set_deadline(
-      rpc::ToTimespec(rpc::Sendable(Deadline::After(start, timeout), start)));
+  context.set_deadline(rpc::ToTimespec(rpc::Sendable(Deadline::After(start, timeout), start)));
   order::v1::CreateOrderResponse response;
   const grpc::Status status = stub.CreateOrder(&context, request, &response);
   Created created{style_name, AnswerOf(status, std::move(response)), {}};
@@ -170,19 +169,11 @@ void PrintCreated(const Context& context, const CreateArguments& arguments,
 int CreateOrders(const Context& context, const CreateArguments& arguments) {
   const ServerAddresses& server = context.addresses.order;
   const auto stub =
-      OrderService::NewStub(rpc::MakeChannel(arguments.is_sync ? server.sync : server.business));
+      OrderService::NewStub(ConnectedChannel(arguments.is_sync ? server.sync : server.business));
   order::v1::CreateOrderRequest request = RequestFrom(context, arguments);
   const std::vector<std::string> styles =
       arguments.styles.empty() ? std::vector<std::string>{""} : SplitAt(arguments.styles, ',');
   const Duration timeout = arguments.timeout;
-  if (arguments
-          .is_explained) {  // so that the drawing shows the call, and not the way to the server
-    grpc::ClientContext unused;
-    order::v1::GetOrderRequest nobody;
-    order::v1::Order nothing;
-    unused.set_deadline(rpc::ToTimespec(Deadline::After(Clock::Real().Now(), timeout)));
-    stub->GetOrder(&unused, nobody, &nothing);
-  }
   std::vector<Created> all;
   int status = kExitDone;
   for (const std::string& style : styles) {
