@@ -212,9 +212,13 @@ std::string CellsText(const std::vector<Cell>& cells) {
                {"", Align::kRight},
                {"median", Align::kRight},
                {"99th perc.", Align::kRight},
+               {"others after", Align::kRight},
                {"threads held", Align::kRight},
                {"by the kernel", Align::kRight},
                {"answers"}});
+  const auto quantile = [](const std::vector<Duration>& latencies, double share) {
+    return latencies.empty() ? "–" : MillisText(Quantile(latencies, share));
+  };
   std::string last;
   for (const Cell& cell : cells) {
     const Figures& figures = cell.figures;
@@ -223,12 +227,12 @@ std::string CellsText(const std::vector<Cell>& cells) {
       if (!last.empty()) table.AddRule();
       table.AddHeading(condition);
     }
-    const double share = figures.orders == 0 ? 0
-                                             : 100 * static_cast<double>(figures.accepted) /
-                                                   static_cast<double>(figures.orders);
+    const double share = 100 * static_cast<double>(figures.accepted) /
+                         static_cast<double>(std::max<std::int64_t>(1, figures.orders));
     table.Add({"  " + cell.way.name, CountText(figures.accepted), fmt::format("{:.0f} %", share),
-               MillisText(Quantile(figures.latencies, 0.5)),
-               MillisText(Quantile(figures.latencies, 0.99)), CountText(cell.threads_held_most),
+               quantile(figures.accepted_latencies, 0.5),
+               quantile(figures.accepted_latencies, 0.99), quantile(figures.other_latencies, 0.5),
+               CountText(cell.threads_held_most),
                fmt::format("{} → {}", cell.threads_idle, cell.threads_most), CodesText(figures)});
     last = condition;
   }

@@ -68,8 +68,11 @@ void Count(const Answer& answer, Duration latency, Figures& figures) {
   const bool is_duplicate = answer.receipt && answer.receipt->duplicate();
   const std::string reason = DetailOf(answer.status).reason;
   ++figures.codes[CodeOf(answer)];
+  const Outcome outcome = OutcomeOf(answer);
   figures.latencies.push_back(latency);
-  switch (OutcomeOf(answer)) {
+  (outcome == Outcome::kAccepted ? figures.accepted_latencies : figures.other_latencies)
+      .push_back(latency);
+  switch (outcome) {
     case Outcome::kAccepted:
       CountAccepted(answer.response.order(), figures);
       if (is_duplicate) ++figures.accepted_before;
@@ -107,6 +110,9 @@ Json FiguresJson(const Figures& figures) {
   Put(json, "amount", amounts);
   PutMillis(json, "latency_median_ms", Quantile(figures.latencies, 0.5));
   PutMillis(json, "latency_p99_ms", Quantile(figures.latencies, 0.99));
+  PutMillis(json, "accepted_median_ms", Quantile(figures.accepted_latencies, 0.5));
+  PutMillis(json, "accepted_p99_ms", Quantile(figures.accepted_latencies, 0.99));
+  PutMillis(json, "others_median_ms", Quantile(figures.other_latencies, 0.5));
   PutMillis(json, "lateness_most_ms", figures.lateness_most);
   PutMillis(json, "elapsed_ms", figures.elapsed);
   return json;

@@ -52,8 +52,11 @@ struct Figures {
   std::int64_t repeats = 0;                     // attempts past the first of an order
   std::int64_t portions = 0;                    // of the accepted ones
   std::map<std::string, std::int64_t> nanos;    // the same, by currency: billionths of a unit
-  std::vector<Duration>
-      latencies;             // from the intended arrival to the last answer, of all orders begun
+  // From the intended arrival to the last answer: of all orders begun, and of these the accepted
+  // and the others.
+  std::vector<Duration> latencies;
+  std::vector<Duration> accepted_latencies;
+  std::vector<Duration> other_latencies;
   Duration lateness_most{};  // of our own: from an intended arrival to its call
   Duration elapsed{};
 

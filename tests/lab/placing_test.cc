@@ -81,6 +81,8 @@ TEST_CASE("each order is placed once, and outcomes, portions and amounts are cou
   REQUIRE(figures.AmountText() == "180.00 GBP");
   REQUIRE(figures.repeats == 0);
   REQUIRE(figures.latencies.size() == 20);
+  REQUIRE(figures.accepted_latencies.size() == 18);
+  REQUIRE(figures.other_latencies.size() == 2);
   REQUIRE(caller.attempts.size() == 20);
   REQUIRE_FALSE(placing.accepted()[3]);
   REQUIRE(placing.accepted()[5]);

@@ -183,7 +183,8 @@ std::string ReadingText(const CompareArguments& arguments,
       R"({:g} orders a second were offered for {}, whatever the answers took; each caller waits {:g} ms.
 Blocking orders run on a pool of {} threads with a queue of {}; thread-per-call is gRPC's own
 synchronous server, which starts a thread for each call. "Threads held" is what the order service
-counted at most; "by the kernel" are the threads of its process, idle and at most.
+counted at most; "by the kernel" are the threads of its process, idle and at most. Median and 99th
+percentile are those of the accepted orders; the others got their answer after the time beside them.
 )",
       cell.rate, SpanText(cell.length), Millis(cell.timeout), threads, arguments.pool_queue);
   for (const Condition& condition : conditions) {
