@@ -134,17 +134,21 @@ void ArriveExpired(TestServer& server, std::atomic<bool>& stalled) {
     return code.get_future().get();
   };
   REQUIRE(call(Deadline::After(Now(), 20s)) == grpc::StatusCode::OK);  // it is connected
-  std::atomic<bool> busy = false, go_on = false;
-  server.server().loops().front()->Post([&] {
-    busy = true;
-    while (!go_on) std::this_thread::yield();
+  // Shared: the loop may see that it can go on only after this function has returned.
+  struct Stall {
+    std::atomic<bool> busy = false, over = false;
+  };
+  const auto stall = std::make_shared<Stall>();
+  server.server().loops().front()->Post([stall] {
+    stall->busy = true;
+    while (!stall->over) std::this_thread::yield();
   });
-  REQUIRE(Eventually([&] { return busy.load(); }));
+  REQUIRE(Eventually([&] { return stall->busy.load(); }));
   stalled = true;
   CHECK(call(Deadline::After(Now(), 100ms)) == grpc::StatusCode::DEADLINE_EXCEEDED);
   const SteadyTime end = Now() + 5ms;  // the deadline on the wire is up to 1 ms later
   while (Now() < end) std::this_thread::yield();
-  go_on = true;
+  stall->over = true;
 }
 
 TEST_CASE("a call whose deadline has passed when it is looked at is not begun") {
@@ -260,9 +264,9 @@ TEST_CASE("a receipt's fault delay is the time that the call really waited") {
 
 TEST_CASE("the budget in a receipt is what was left on the wire") {
   // The witness: the caller's own deadline, and the moment of arrival by the same clock.
-  SteadyTime arrival;
+  std::atomic<SteadyTime> arrived = SteadyTime();
   TestServer server([&](ValidateCall& call) {
-    arrival = call.arrival();
+    arrived = call.arrival();
     Echo(call);
   });
   const auto stub = server.Stub();
@@ -274,6 +278,7 @@ TEST_CASE("the budget in a receipt is what was left on the wire") {
     ValidateConsumerResponse response;
     REQUIRE(stub->ValidateConsumer(&context, {}, &response).ok());
     const Duration budget = ToDuration(response.receipt().budget());
+    const SteadyTime arrival = arrived;
     const Duration left = deadline.Remaining(arrival);
     INFO("timeout " << timeout.count() << " ns, left " << left.count() << ", budget "
                     << budget.count());

@@ -30,9 +30,9 @@ class Executor {
   }
 };
 
-// A thread that is held: it runs what is posted to it until it is released. One thread calls Run;
-// any may Post and Release. It is what makes a blocking style hold its thread while a commit is
-// under way.
+// A thread that is held: it runs what is posted to it until it is released. The thread that made it
+// calls Run; any may Post and Release. It is what makes a blocking style hold its thread while a
+// commit is under way.
 class HeldThread final : public Executor {
  public:
   void Post(AnyInvocable<void()> work) override {
@@ -59,6 +59,7 @@ class HeldThread final : public Executor {
       std::vector<AnyInvocable<void()>> batch = std::exchange(posted_, {});
       lock.unlock();
       for (AnyInvocable<void()>& work : batch) work();
+      batch.clear();  // what it held on to goes without the lock: it may post again
       lock.lock();
     }
   }
