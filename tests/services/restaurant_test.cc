@@ -78,7 +78,13 @@ TEST_CASE(
     const auto read = service.Call(&RestaurantStub::GetRestaurant, WhichRestaurant("r1"));
     REQUIRE(read.ok());
     CHECK(text(*read) == text(*revised));
-    menu = read->SerializeAsString();
+
+    auto in_place = Revision("r1");
+    *in_place.add_put_items() = Item("i2", 800);
+    const auto repriced = service.Call(&RestaurantStub::ReviseMenu, in_place);
+    REQUIRE(Said(repriced) == "OK");
+    CHECK(text(*repriced) == "i1=1 i2=8 i3=3 new=7 ");
+    menu = repriced->SerializeAsString();
   }
   Restaurants service(dir.File("r.db"));
   const auto read = service.Call(&RestaurantStub::GetRestaurant, WhichRestaurant("r1"));
