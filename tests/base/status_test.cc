@@ -25,7 +25,7 @@ TEST_CASE("an error without detail has an empty one") {
   REQUIRE(DetailOf(MakeError(StatusCode::kInternal, "WHY", "text")).reason == "WHY");
 }
 
-TEST_CASE("an invalid request names each field; a valid one is no error") {
+TEST_CASE("an invalid request names each field, and a valid one is no error") {
   REQUIRE(InvalidRequest({}).ok());
   const Status status = InvalidRequest({{"a", "is missing"}, {"b.c", "is too long"}});
   REQUIRE(status.code() == StatusCode::kInvalidArgument);

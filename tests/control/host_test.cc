@@ -64,7 +64,7 @@ TEST_CASE("a command line that cannot be understood is one line and status 2") {
   }
 }
 
-TEST_CASE("--help has the flags and examples, --version the version; both are status 0") {
+TEST_CASE("help has the flags and examples, version the version, and both are status 0") {
   Process help("echo_host", {"--help"});
   CHECK(help.Wait() == 0);
   CHECK(help.err().empty());

@@ -150,7 +150,7 @@ TEST_CASE("a reset answers with the counts as they were, and no call is lost bet
   CHECK(Sum(ledger.Read()) == 0);
 }
 
-TEST_CASE("gauges: calls now, most and abandoned; threads held; the queue; since when") {
+TEST_CASE("gauges: calls now, most and abandoned, threads held, the queue, since when") {
   ManualClock clock;
   rpc::CallTable calls;
   Ledger ledger("order", calls, clock);
