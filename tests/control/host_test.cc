@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/generic/generic_stub.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <memory>
@@ -32,6 +34,29 @@ std::int64_t Lines(const std::string& text) { return std::count(text.begin(), te
 bool Contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
+
+// Says hello as an HTTP/2 client does, and then nothing any more.
+class SilentClient {
+ public:
+  explicit SilentClient(const std::string& address) : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in server{};
+    server.sin_family = AF_INET;
+    server.sin_port = htons(std::stoi(address.substr(address.rfind(':') + 1)));
+    server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    REQUIRE(connect(socket_, reinterpret_cast<sockaddr*>(&server), sizeof server) == 0);
+    const std::string hello =
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\4\0\0\0\0\0", 9);
+    REQUIRE(send(socket_, hello.data(), hello.size(), 0) == static_cast<ssize_t>(hello.size()));
+    char first = 0;
+    REQUIRE(recv(socket_, &first, 1, 0) == 1);  // the server has answered it
+  }
+  SilentClient(const SilentClient&) = delete;
+  SilentClient& operator=(const SilentClient&) = delete;
+  ~SilentClient() { close(socket_); }
+
+ private:
+  const int socket_;
+};
 
 TEST_CASE("a command line that cannot be understood is one line and status 2") {
   const std::vector<Arguments> cases = {
@@ -197,6 +222,7 @@ TEST_CASE("what does not end within the grace is cut off, with status 0") {
 TEST_CASE("clients that are only connected, and those who watch health, do not hold up the end") {
   ReadyHost host({"--shutdown-grace", "1h"});
   REQUIRE(host.Echo("o1").ok());
+  const SilentClient silent(host.business());
   grpc::ClientContext context;
   grpc::health::v1::HealthCheckRequest request;
   const auto stub = grpc::health::v1::Health::NewStub(host.business_channel());
@@ -204,8 +230,10 @@ TEST_CASE("clients that are only connected, and those who watch health, do not h
   grpc::health::v1::HealthCheckResponse response;
   REQUIRE(watch->Read(&response));
   CHECK(response.status() == grpc::health::v1::HealthCheckResponse::SERVING);
+  const auto start = std::chrono::steady_clock::now();
   host.process().Signal(SIGTERM);
   CHECK(host.process().Wait() == 0);
+  CHECK(std::chrono::steady_clock::now() - start < 10s);  // gRPC gives the silent one 20 s
   while (watch->Read(&response)) {
   }
   CHECK(!watch->Finish().ok());
