@@ -28,7 +28,7 @@ class BlockingCheck final : public Wire::Port {
     }
     typename Wire::Response response;
     const grpc::Status status = Call(asking, Wire::ToRequest(question), response);
-    done(Answer<Wire>(asking, status, response));
+    done(Answer<Wire>(asking, status, response, !status.ok() && stopping_.cancelled()));
   }
 
  private:

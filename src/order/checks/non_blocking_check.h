@@ -28,9 +28,9 @@ class NonBlockingCheck final : public Wire::Port {
         {.deadline = asking.deadline(),
          .wait_for_ready = asking.wait_for_ready(),
          .cancel_source = asking.cancel_source()},
-        [asking, done = std::move(done)](const grpc::Status& status,
-                                         typename Wire::Response& response) mutable {
-          done(Answer<Wire>(asking, status, response));
+        [this, asking, done = std::move(done)](const grpc::Status& status,
+                                               typename Wire::Response& response) mutable {
+          done(Answer<Wire>(asking, status, response, !status.ok() && loop_.stopping()));
         });
   }
 

@@ -23,21 +23,32 @@ std::string ReasonName(const std::string& name, int number) {
 }
 
 // A verdict whose money or times cannot be read contradicts itself.
-Status Unreadable(const char* peer, std::string_view field, const Status& why) {
+Status Unreadable(const char* peer, std::string_view field, std::string_view why) {
   ErrorDetail detail;
   detail.reason = "VERDICT_INCONSISTENT";
   detail.metadata = {{"peer", peer}};
-  return MakeError(
-      StatusCode::kInternal,
-      fmt::format("the verdict of {} has no readable {}: {}", peer, field, MessageOf(why)),
-      std::move(detail));
+  return MakeError(StatusCode::kInternal,
+                   fmt::format("the verdict of {} has no readable {}: {}", peer, field, why),
+                   std::move(detail));
 }
 
 template <typename Field>
 Status ReadMoney(const char* peer, std::string_view name, const money::v1::Money& in, Field& out) {
   StatusOr<Money> money = rpc::ToMoney(in);
-  if (!money.ok()) return Unreadable(peer, name, money.status());
+  if (!money.ok()) return Unreadable(peer, name, MessageOf(money.status()));
   out = *std::move(money);
+  return OkStatus();
+}
+
+Status ReadJudgeTime(const char* peer, const google::protobuf::Timestamp& in, WallTime& out) {
+  constexpr std::int64_t kSecondsMax = Duration::max() / std::chrono::seconds(1) - 1;
+  if (in.seconds() < -kSecondsMax || in.seconds() > kSecondsMax || in.nanos() < 0 ||
+      in.nanos() >= 1'000'000'000) {
+    return Unreadable(peer, "judge_time",
+                      fmt::format("{} s and {} ns are no time between the years 1678 and 2262",
+                                  in.seconds(), in.nanos()));
+  }
+  out = rpc::ToTime(in);
   return OkStatus();
 }
 
@@ -68,8 +79,10 @@ StatusOr<ConsumerVerdict> ConsumerWire::FromResponse(const Response& response) {
       return read;
   }
   verdict.consumer_version = in.consumer_version();
-  verdict.judge_time = rpc::ToTime(in.judge_time());
   verdict.node = in.node();
+  if (Status read = ReadJudgeTime(kPeer, in.judge_time(), verdict.judge_time); !read.ok()) {
+    return read;
+  }
   return verdict;
 }
 
@@ -114,8 +127,10 @@ StatusOr<MenuVerdict> RestaurantWire::FromResponse(const Response& response) {
     if (Status read = ReadMoney(kPeer, "total", in.total(), verdict.total); !read.ok()) return read;
   }
   verdict.restaurant_version = in.restaurant_version();
-  verdict.judge_time = rpc::ToTime(in.judge_time());
   verdict.node = in.node();
+  if (Status read = ReadJudgeTime(kPeer, in.judge_time(), verdict.judge_time); !read.ok()) {
+    return read;
+  }
   return verdict;
 }
 
@@ -161,42 +176,45 @@ CallTrace Asking::End(const grpc::Status& status, std::unique_ptr<PeerReceipt> r
   return trace;
 }
 
-Status Asking::ErrorFor(const grpc::Status& status) const {
-  const Status from_peer = rpc::FromGrpcStatus(status);
-  const ErrorDetail peer_detail = DetailOf(from_peer);
+Status Asking::ErrorFor(const grpc::Status& status, bool stopping) const {
   ErrorDetail detail;
   detail.metadata = {{"peer", peer_}, {"method", method_}};
-  switch (status.error_code()) {
-    case grpc::StatusCode::DEADLINE_EXCEEDED:
-      detail.reason = "DOWNSTREAM_DEADLINE_EXCEEDED";
-      return MakeError(
-          StatusCode::kDeadlineExceeded,
-          fmt::format(
-              "{} had not answered when the deadline passed; what it would have said is unknown",
-              peer_),
-          std::move(detail));
-    case grpc::StatusCode::CANCELLED:
-      detail.reason = "CALLER_GONE";
-      return MakeError(StatusCode::kCancelled,
-                       fmt::format("the question to {} was taken back, because the caller has gone "
-                                   "or the server is stopping",
-                                   peer_),
-                       std::move(detail));
-    case grpc::StatusCode::UNAVAILABLE:
-      detail.reason = "DOWNSTREAM_UNAVAILABLE";
-      detail.retry_after = limits::kRetryAfterUnreachable;
-      return MakeError(StatusCode::kUnavailable,
-                       fmt::format("{} cannot be reached: {}", peer_, status.error_message()),
-                       std::move(detail));
-    default:
-      detail.reason = "DOWNSTREAM_FAILED";
-      detail.metadata["peer_code"] = CodeName(from_peer.code());
-      if (!peer_detail.reason.empty()) detail.metadata["peer_reason"] = peer_detail.reason;
-      return MakeError(StatusCode::kInternal,
-                       fmt::format("{} answered with an error of its own, {}: {}", peer_,
-                                   CodeName(from_peer.code()), status.error_message()),
-                       std::move(detail));
+  const bool gone = cancel_source_ != nullptr && cancel_source_->cancelled();
+  // Without a deadline of ours, and with nobody here who took the question back, these two are the
+  // peer's own.
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && deadline_.is_finite()) {
+    detail.reason = "DOWNSTREAM_DEADLINE_EXCEEDED";
+    return MakeError(
+        StatusCode::kDeadlineExceeded,
+        fmt::format(
+            "{} had not answered when the deadline passed; what it would have said is unknown",
+            peer_),
+        std::move(detail));
   }
+  if (status.error_code() == grpc::StatusCode::CANCELLED && (gone || stopping)) {
+    detail.reason = "CALLER_GONE";
+    return MakeError(StatusCode::kCancelled,
+                     fmt::format("the question to {} was taken back, because the caller has gone "
+                                 "or the server is stopping",
+                                 peer_),
+                     std::move(detail));
+  }
+  if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+    detail.reason = "DOWNSTREAM_UNAVAILABLE";
+    detail.retry_after = limits::kRetryAfterUnreachable;
+    return MakeError(StatusCode::kUnavailable,
+                     fmt::format("{} cannot be reached: {}", peer_, status.error_message()),
+                     std::move(detail));
+  }
+  const Status from_peer = rpc::FromGrpcStatus(status);
+  detail.reason = "DOWNSTREAM_FAILED";
+  detail.metadata["peer_code"] = CodeName(from_peer.code());
+  const std::string peer_reason = DetailOf(from_peer).reason;
+  if (!peer_reason.empty()) detail.metadata["peer_reason"] = peer_reason;
+  return MakeError(StatusCode::kInternal,
+                   fmt::format("{} answered with an error of its own, {}: {}", peer_,
+                               CodeName(from_peer.code()), status.error_message()),
+                   std::move(detail));
 }
 
 }  // namespace lockstep::order

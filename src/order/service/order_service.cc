@@ -71,12 +71,11 @@ OrderService::OrderService(const control::HostContext& context, OrderFlags flags
 }
 
 Status OrderService::Start(rpc::QueueServer& business) {
-  std::vector<rpc::CompletionLoop*> loops;
-  for (const auto& loop : business.loops()) loops.push_back(loop.get());
-  checks_ = std::make_unique<StyleChecks>(StyleParts{*consumer_, *restaurant_, stopping_}, loops);
+  for (const auto& loop : business.loops()) loops_.push_back(loop.get());
+  checks_ = std::make_unique<StyleChecks>(StyleParts{*consumer_, *restaurant_, stopping_}, loops_);
   desk_.Use(*checks_);
   StatusOr<std::unique_ptr<SynchronousShell>> shell =
-      SynchronousShell::Start(flags_.sync_listen, context_, desk_, *loops.front());
+      SynchronousShell::Start(flags_.sync_listen, context_, desk_, *loops_.front());
   if (!shell.ok()) return shell.status();
   synchronous_ = *std::move(shell);
   open_ = true;
@@ -204,8 +203,12 @@ void OrderService::Drain(Duration grace) {
   synchronous_->Shutdown(grace);
 }
 
-// Those that no cancellation follows wait for an answer that nobody will read.
-void OrderService::GraceOver() { stopping_.Cancel(); }
+// What no cancellation follows waits for an answer that nobody will read. The loops too: the
+// business server has no part in what the synchronous shell asks on them.
+void OrderService::GraceOver() {
+  stopping_.Cancel();
+  for (rpc::CompletionLoop* loop : loops_) loop->CancelAll();
+}
 
 void OrderService::Stop() {
   pool_.Stop();

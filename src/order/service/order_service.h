@@ -72,6 +72,7 @@ class OrderService final : public control::HostedService {
   const std::unique_ptr<consumer::v1::ConsumerService::Stub> consumer_;
   const std::unique_ptr<restaurant::v1::RestaurantService::Stub> restaurant_;
   CancelSource stopping_;
+  std::vector<rpc::CompletionLoop*> loops_;  // of the business server
   RequestGate gate_;
   OrderDesk desk_;
   rpc::BlockingPool pool_;
