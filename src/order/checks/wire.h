@@ -102,16 +102,24 @@ CheckResult<typename Wire::Verdict> NotBegun(Status status) {
   return {std::move(status), {}};
 }
 
+// The peer's receipt, wherever it put it: into the response, or among the details of its error.
+template <typename Response>
+std::unique_ptr<PeerReceipt> ReceiptIn(const grpc::Status& status, Response& response) {
+  if (status.ok()) {
+    if (!response.has_receipt()) return nullptr;
+    return std::make_unique<ReceiptFromPeer>(std::move(*response.mutable_receipt()));
+  }
+  call::v1::Receipt receipt;
+  if (!rpc::ReceiptOf(status, receipt)) return nullptr;
+  return std::make_unique<ReceiptFromPeer>(std::move(receipt));
+}
+
 // The answer to a question, from what the call brought. stopping: as of ErrorFor.
 template <typename Wire>
 CheckResult<typename Wire::Verdict> Answer(const Asking& asking, const grpc::Status& status,
                                            typename Wire::Response& response, bool stopping) {
-  std::unique_ptr<PeerReceipt> receipt;
-  if (status.ok() && response.has_receipt()) {
-    receipt = std::make_unique<ReceiptFromPeer>(std::move(*response.mutable_receipt()));
-  }
   std::vector<CallTrace> calls;
-  calls.push_back(asking.End(status, std::move(receipt)));
+  calls.push_back(asking.End(status, ReceiptIn(status, response)));
   if (!status.ok()) return {asking.ErrorFor(status, stopping), std::move(calls)};
   return {Wire::FromResponse(response), std::move(calls)};
 }
