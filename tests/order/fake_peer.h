@@ -149,7 +149,7 @@ class FakePeer final : private FakeMethod<Side> {
   FakePeer() { Listen("127.0.0.1:0"); }
   FakePeer(const FakePeer&) = delete;
   FakePeer& operator=(const FakePeer&) = delete;
-  ~FakePeer() { GoAway(); }
+  ~FakePeer() override { GoAway(); }
 
   const std::string& address() const { return address_; }
 

@@ -82,8 +82,9 @@ class Hosted {
   rpc::CallRules& rules() { return rules_; }
   control::Ledger& ledger() { return ledger_; }
 
-  // Returns when the caller of a call under way has gone, or its deadline has passed, and the server
-  // knows. By its clock that is later than by the client's: gRPC rounds a timeout up on its way.
+  // Returns when the caller of a call under way has gone, or its deadline has passed, and the
+  // server knows. By its clock that is later than by the client's: gRPC rounds a timeout up on its
+  // way.
   void WaitUntilAbandoned() {
     for (;;) {
       for (const auto& call : rules_.calls.List(10)) {

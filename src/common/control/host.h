@@ -85,8 +85,8 @@ class HostedService {
   // after the grace at the latest. On a thread of its own, beside the same for the business server;
   // its loops still run.
   virtual void Drain(Duration /*grace*/) {}
-  // The grace has passed and calls are still under way: cancels what they wait for elsewhere. Beside
-  // Drain.
+  // The grace has passed and calls are still under way: cancels what they wait for elsewhere.
+  // Beside Drain.
   virtual void GraceOver() {}
   // All calls have ended, no Tick will come, the loops have stopped: pool, store.
   virtual void Stop() {}
