@@ -180,7 +180,6 @@ class FindingTest(unittest.TestCase):
         self.assertEqual((second.shown_code(), first.shown_code()), ("NotFound", None))
 
 
-@unittest.skipUnless(os.path.exists(os.path.join(SOURCE, "scripts", "serve")), "there is no scripts/serve")
 class LinesTest(unittest.TestCase):
     """The lines of scripts/serve first, then those of the documentation, against what scripts/serve has started."""
 
