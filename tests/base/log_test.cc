@@ -79,7 +79,7 @@ TEST_CASE("below the least level nothing is written") {
   REQUIRE(lines.size() == 1);
 }
 
-TEST_CASE("an event past its limit is counted and not written; others are not touched") {
+TEST_CASE("an event past its limit is counted and not written, and others are not touched") {
   Options options;
   options.lines_per_second = 3;
   const auto lines = Lines(options, [] {
