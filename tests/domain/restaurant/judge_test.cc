@@ -97,7 +97,7 @@ TEST_CASE("each reason against an order") {
   }
 }
 
-TEST_CASE("all reasons are told at once; the minimum is judged if all lines have a price") {
+TEST_CASE("all reasons are told at once, and the minimum is judged if all lines have a price") {
   Restaurant restaurant = Sample();
   restaurant.opening_state = OpeningState::kClosed;
   Question question = Asked({{"lassi", 1}, {"naan", 1}});
