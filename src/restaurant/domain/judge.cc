@@ -2,21 +2,29 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+#include <string_view>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "common/base/limits.h"
 
 namespace lockstep::restaurant {
 namespace {
 
-// The items that cannot be had. True if all are on the menu.
-bool JudgeItems(const Restaurant& restaurant, const std::vector<OrderLine>& lines,
-                std::vector<Refusal>& refusals) {
+// The items that cannot be had. Returns what the lines ask for, line by line; nothing unless all of
+// it is on the menu.
+std::optional<std::vector<const MenuItem*>> JudgeItems(const Restaurant& restaurant,
+                                                       const std::vector<OrderLine>& lines,
+                                                       std::vector<Refusal>& refusals) {
+  std::vector<const MenuItem*> items;
+  items.reserve(lines.size());
   bool all_on_menu = true;
   std::unordered_set<std::string_view> refused;
   for (const OrderLine& line : lines) {
     const MenuItem* item = restaurant.menu.Find(line.menu_item_id);
+    items.push_back(item);
     if (item != nullptr && item->availability == Availability::kAvailable) continue;
     all_on_menu = all_on_menu && item != nullptr;
     if (!refused.insert(line.menu_item_id).second) continue;
@@ -32,23 +40,25 @@ bool JudgeItems(const Restaurant& restaurant, const std::vector<OrderLine>& line
                           line.menu_item_id});
     }
   }
-  return all_on_menu;
+  if (!all_on_menu) return std::nullopt;
+  return items;
 }
 
-// The sum of all lines, which are all on the menu; OUT_OF_RANGE past what can be written.
+// The sum of all lines, each with its item; OUT_OF_RANGE past what can be written.
 StatusOr<Money> Price(const Restaurant& restaurant, const std::vector<OrderLine>& asked,
-                      std::vector<PricedLine>& lines) {
+                      const std::vector<const MenuItem*>& items, std::vector<PricedLine>& lines) {
   Money total = Money::FromTotalNanos(restaurant.minimum_order.currency_code(), 0);
   lines.reserve(asked.size());
-  for (const OrderLine& line : asked) {
-    const MenuItem& item = *restaurant.menu.Find(line.menu_item_id);
-    StatusOr<Money> price = item.price.Times(line.quantity);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const MenuItem& item = *items[i];
+    const std::int32_t quantity = asked[i].quantity;
+    StatusOr<Money> price = item.price.Times(quantity);
     if (!price.ok()) return price.status();
     StatusOr<Money> sum = total.Plus(*price);
     if (!sum.ok()) return sum.status();
     total = *std::move(sum);
     lines.push_back(
-        {item.menu_item_id, item.display_name, line.quantity, item.price, *std::move(price)});
+        {item.menu_item_id, item.display_name, quantity, item.price, *std::move(price)});
   }
   return total;
 }
@@ -114,7 +124,7 @@ OrderDetailsVerdict Judge(const Restaurant* restaurant, const Question& question
                                 fmt::format("restaurant {} is closed", restaurant->restaurant_id),
                                 ""});
   }
-  const bool can_be_priced = JudgeItems(*restaurant, question.lines, verdict.refusals);
+  const auto items = JudgeItems(*restaurant, question.lines, verdict.refusals);
   if (!restaurant->delivery_area.Contains(question.delivery_address.postal_code)) {
     verdict.refusals.push_back(
         {Reason::kOutsideDeliveryArea,
@@ -123,8 +133,8 @@ OrderDetailsVerdict Judge(const Restaurant* restaurant, const Question& question
          ""});
   }
   std::vector<PricedLine> lines;
-  if (can_be_priced) {
-    const StatusOr<Money> total = Price(*restaurant, question.lines, lines);
+  if (items) {
+    const StatusOr<Money> total = Price(*restaurant, question.lines, *items, lines);
     JudgeTotal(*restaurant, total, verdict.refusals);
     if (verdict.refusals.empty()) verdict.total = *total;
   }
