@@ -22,6 +22,13 @@ StatusOr<std::vector<HistoryOrder>> Read(const std::string& text) {
   return history;
 }
 
+// The same, below the row of column names.
+StatusOr<std::vector<HistoryOrder>> ReadLines(const std::string& lines) {
+  std::string text = kHeader;
+  text += lines;
+  return Read(text);
+}
+
 Menus OneMenu() {
   Menus menus;
   restaurant::v1::Restaurant& restaurant = menus["r1"];
@@ -55,17 +62,17 @@ std::vector<SampleConsumer> Consumers(int count, const std::string& limit,
 StatusOr<std::vector<PlannedOrder>> Plan(const std::string& lines,
                                          const std::vector<SampleConsumer>& consumers,
                                          const std::string& run = "replay") {
-  const auto history = Read(kHeader + lines);
+  const auto history = ReadLines(lines);
   REQUIRE(history.ok());
   return PlanReplay(*history, OneMenu(), consumers, {run, "blocking", "r1"});
 }
 
 TEST_CASE("lines of an order are gathered, the oldest order comes first") {
-  const auto history = Read(std::string(kHeader) +
-                            "3,2/1/2018 10:00,Naan,1\r\n"
-                            "2,1/1/2018 10:00,Naan,1\r\n"
-                            "3,2/1/2018 10:00,Naan,4\r\n"
-                            "1,1/1/2018 10:00,Tarka Dal,2\r\n");
+  const auto history = ReadLines(
+      "3,2/1/2018 10:00,Naan,1\r\n"
+      "2,1/1/2018 10:00,Naan,1\r\n"
+      "3,2/1/2018 10:00,Naan,4\r\n"
+      "1,1/1/2018 10:00,Tarka Dal,2\r\n");
   REQUIRE(history.ok());
   REQUIRE(history->size() == 3);
   REQUIRE((*history)[0].number == "1");  // the same minute as 2: the file is newest first
@@ -78,12 +85,11 @@ TEST_CASE("a broken row is an error that names it") {
   for (const char* row : {"1,2/1/2018 10:00,Naan,0\n", "1,2/1/2018 10:00,Naan,x\n",
                           "1,2/1/2018 10:00,Naan,1.5\n", "1,2/31/2018 10:00,Naan,1\n"}) {
     INFO(row);
-    const auto history = Read(std::string(kHeader) + "9,2/1/2018 10:00,Naan,1\n" + row);
+    const auto history = ReadLines(std::string("9,2/1/2018 10:00,Naan,1\n") + row);
     REQUIRE_FALSE(history.ok());
     REQUIRE_THAT(MessageOf(history.status()), Catch::Contains("row 3"));
   }
-  REQUIRE_FALSE(
-      Read(std::string(kHeader) + "1,2/1/2018 10:00,Naan,1\n1,3/1/2018 10:00,Naan,1\n").ok());
+  REQUIRE_FALSE(ReadLines("1,2/1/2018 10:00,Naan,1\n1,3/1/2018 10:00,Naan,1\n").ok());
 }
 
 TEST_CASE("the same history makes the same requests, another run makes other request ids") {
@@ -132,7 +138,7 @@ TEST_CASE("the address is the consumer's own inside the delivery area, and else 
 TEST_CASE("an item that is not on the menu and an unknown restaurant stop the plan") {
   const auto missing = Plan("1,1/1/2018 10:00,Pizza,1\n", Consumers(3, "9"));
   REQUIRE_THAT(MessageOf(missing.status()), Catch::Contains("Pizza"));
-  const auto history = Read(std::string(kHeader) + "1,1/1/2018 10:00,Naan,1\n");
+  const auto history = ReadLines("1,1/1/2018 10:00,Naan,1\n");
   const auto lost = PlanReplay(*history, OneMenu(), Consumers(1, "9"), {"r", "s", "r2"});
   REQUIRE_THAT(MessageOf(lost.status()), Catch::Contains("r2"));
 }
