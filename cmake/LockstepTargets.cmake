@@ -55,7 +55,7 @@ endfunction()
 # their own, which is what ThreadSanitizer is for; e2e: those that start the programs and look at the time. A test of
 # another tier can still be built by its name, but is not part of `all`, and ctest does not know it.
 set(LOCKSTEP_TIERS "unit;e2e" CACHE STRING "Which tests to build and register: unit, threads, e2e")
-set(LOCKSTEP_THREADED_PARTS rpc store fault message control order)
+set(LOCKSTEP_THREADED_PARTS rpc store fault message control services order)
 
 function(lockstep_test_in_tier result)  # ARGN: the labels
   get_filename_component(part "${CMAKE_CURRENT_SOURCE_DIR}" NAME)
