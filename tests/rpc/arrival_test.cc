@@ -230,7 +230,7 @@ TEST_CASE("where dropping is off a cancelled call takes its whole delay and is b
   REQUIRE(begun == 1);
   REQUIRE(end.begun);
   REQUIRE(end.abandoned);
-  REQUIRE(end.took >= 299ms);  // to the nearest millisecond
+  REQUIRE(end.took >= 300ms);
 }
 
 TEST_CASE("a delay ends with the server's own limit too") {
@@ -257,7 +257,7 @@ TEST_CASE("a receipt's fault delay is the time that the call really waited") {
   const SteadyTime begin = Now();
   REQUIRE(stub->ValidateConsumer(&context, {}, &response).ok());
   const Duration delay = ToDuration(response.receipt().fault_delay());
-  REQUIRE(delay >= 29'400us);  // to the nearest millisecond
+  REQUIRE(delay >= 30ms);
   REQUIRE(delay <= Now() - begin);
   REQUIRE(ToDuration(response.receipt().total()) >= delay);
 }

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/rpc/grpc_time.h"
@@ -16,12 +14,6 @@ namespace {
 SteadyTime Now() { return std::chrono::steady_clock::now(); }
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
-
-// gRPC's alarms round up to the next millisecond: a delay is exact on average if it is set so much
-// earlier, and is then at most that too short or too long. Unset, 5 ms became 6 for calls that
-// follow each other, since an answer that leaves at a millisecond brings the next call just after
-// it.
-constexpr Duration kAlarmLag = std::chrono::microseconds(500);
 
 Status CallsInFlightMax(int calls_max) {
   ErrorDetail detail;
@@ -105,23 +97,29 @@ void ServerCallBase::Requested(bool ok) {
     Begin(arrival_);
     return;
   }
-  const Deadline until = Deadline::After(arrival_, std::max(Duration::zero(), delay - kAlarmLag));
+  const Deadline until = Deadline::After(arrival_, delay);
   const bool drop = rules_.drop_expired.load(std::memory_order_relaxed);
   delay_.emplace(*this, drop ? Sooner(until, budget_.deadline) : until);
 }
 
-// Only this thread takes tags from the queue, so the alarm cannot come back before this has
+// Only this thread runs what is posted to the loop, so the delay cannot end before this has
 // returned.
 ServerCallBase::Delay::Delay(ServerCallBase& call, Deadline until) : call_(call) {
-  alarm_.Set(&call.queue_, ToTimespec(until), Tag());
-  // Into the set only now: an alarm that is cancelled before it is set is not cancelled at all.
+  call.rules_.delays.Add(*this, until.moment());
+  // Into the set only now: there must be something to cancel.
   entered_ = call.loop_.Begin(*this);
-  if (!entered_) alarm_.Cancel();
+  if (!entered_) Cancel();
 }
 
-void ServerCallBase::Delay::Complete(bool /*ok: Begin looks at the budget itself*/) noexcept {
-  if (entered_) call_.loop_.End(*this);
-  call_.Delayed();
+void ServerCallBase::Delay::Cancel() {
+  if (call_.rules_.delays.Remove(*this)) End();
+}
+
+void ServerCallBase::Delay::End() {
+  call_.loop_.Post([this] {
+    if (entered_) call_.loop_.End(*this);
+    call_.Delayed();
+  });
 }
 
 void ServerCallBase::Delayed() {

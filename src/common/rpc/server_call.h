@@ -11,7 +11,6 @@
 // INVALID_ARGUMENT which names the field, and not gRPC's INTERNAL.
 #pragma once
 
-#include <grpcpp/alarm.h>
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
@@ -31,6 +30,7 @@
 #include "common/fault/injector.h"
 #include "common/rpc/call_table.h"
 #include "common/rpc/completion_loop.h"
+#include "common/rpc/delay_timer.h"
 #include "common/rpc/request_bytes.h"
 #include "lockstep/call/v1/call.pb.h"
 
@@ -44,6 +44,7 @@ struct CallRules {
   std::atomic<bool> drop_expired = true;
   std::atomic<int> calls_in_flight_max = limits::kCallsInFlightDefault;
   std::atomic<Duration::rep> call_limit = Duration(limits::kCallLimitDefault).count();
+  DelayTimer delays;  // of faults
 };
 
 // The budget of a call that arrived now: the caller's deadline, or the server's own limit where
@@ -178,16 +179,17 @@ class ServerCallBase : private CallTable::Entry {
   };
 
   // A fault's delay, in flight on the loop: whoever stops the loop cuts it short.
-  class Delay final : public Operation, public CompletionLoop::InFlight {
+  class Delay final : public DelayTimer::Waiting, public CompletionLoop::InFlight {
    public:
     Delay(ServerCallBase& call, Deadline until);
-    void Cancel() override { alarm_.Cancel(); }
-    void Complete(bool ok) noexcept override;  // ok: the time is over; else it was cut short
+    void Cancel() override;  // any thread
+    void Due() noexcept override { End(); }
 
    private:
+    void End();  // once
+
     ServerCallBase& call_;
-    grpc::Alarm alarm_;
-    bool entered_ = false;
+    bool entered_ = false;  // the loop's thread only
   };
 
   // ok: a request is there; else the server is stopping and no other tag will come.
