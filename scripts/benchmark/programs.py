@@ -11,6 +11,7 @@ import time
 
 READY_SECONDS_MAX = 30
 END_SECONDS_MAX = 20
+RUN_SECONDS_MAX = 300  # the longest measurement, 100,000 calls on a slow machine, takes a minute
 VALIDATE_CONSUMER = "lockstep.consumer.v1.ConsumerService/ValidateConsumer"
 VALIDATE_DETAILS = "lockstep.restaurant.v1.RestaurantService/ValidateOrderDetails"
 
@@ -148,7 +149,11 @@ class Bench:
 
     def program(self, program, *arguments):
         command = [os.path.join(self.bin, program), *map(str, arguments)]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+                                  timeout=RUN_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{program} {arguments[0]} has not ended after {RUN_SECONDS_MAX} s") from None
         if done.returncode != 0:
             raise Failed(f"{program} {arguments[0]}: status {done.returncode}: {done.stderr[-500:].strip()}")
         return json.loads(done.stdout) if done.stdout.strip() else {}
