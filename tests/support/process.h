@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <iterator>
 #include <string>
 #include <thread>
@@ -81,9 +82,13 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
   ~Process() {
-    if (Ended()) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, &status_, 0);
+    if (!Ended()) {
+      kill(pid_, SIGKILL);
+      waitpid(pid_, &status_, 0);
+    }
+    // What a sanitizer found there would be gone with the file.
+    if (const std::string text = err(); text.find("Sanitizer") != std::string::npos)
+      std::cerr << text;
   }
 
   pid_t pid() const { return pid_; }
