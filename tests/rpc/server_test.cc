@@ -49,6 +49,35 @@ TEST_CASE("a call without a deadline works under the server's own limit, and the
   REQUIRE(ToDuration(response.receipt().budget()) == 7s);
 }
 
+TEST_CASE("a response without a place for a receipt carries it as one line in a trailer") {
+  using GetCall = ServerCall<consumer::v1::GetConsumerRequest, consumer::v1::Consumer>;
+  using Service = ConsumerService::WithRawMethod_GetConsumer<ConsumerService::Service>;
+  const std::string name = "lockstep.consumer.v1.ConsumerService/GetConsumer";
+  fault::Injector faults;
+  CallRules rules;
+  rules.node = "test";
+  rules.call_limit = Duration(7s + 1500us).count();
+  Service service;
+  GetCall::Method<Service> method(name, faults.AddSite(name), service, &Service::RequestGetConsumer,
+                                  [](GetCall& call) { call.Finish(consumer::v1::Consumer()); });
+  auto server = QueueServer::Start({.address = "127.0.0.1:0"}, {&service}, {&method}, rules);
+  REQUIRE(server.ok());
+  const auto stub = ConsumerService::NewStub(MakeChannel((*server)->address()));
+  grpc::ClientContext context;
+  consumer::v1::Consumer response;
+  REQUIRE(stub->GetConsumer(&context, {}, &response).ok());
+  const auto& trailers = context.GetServerTrailingMetadata();
+  const auto found = trailers.find("lockstep-receipt");
+  REQUIRE(found != trailers.end());
+  const std::string line(found->second.data(), found->second.size());
+  const std::string start =
+      "node=test; shell=QUEUE; budget=7.001500s; budget_source=SERVER_LIMIT; "
+      "fault_delay=0.000000s; total=0.";
+  INFO(line);
+  REQUIRE(line.substr(0, start.size()) == start);
+  REQUIRE(line.size() == start.size() + 7);  // six digits and "s"
+}
+
 TEST_CASE("an error carries reason, fields and receipt") {
   TestServer server(
       [](ValidateCall& call) { call.Fail(InvalidRequest({{"consumer_id", "is required"}})); });
