@@ -112,12 +112,16 @@ void ServerCallBase::Requested(bool ok) {
 }
 
 // Only this thread runs what is posted to the loop, so the delay cannot end before this has
-// returned.
-ServerCallBase::Delay::Delay(ServerCallBase& call, Deadline until) : call_(call) {
+// returned. Taken into the set first: whoever is in it may still post, however late the timer.
+ServerCallBase::Delay::Delay(ServerCallBase& call, Deadline until)
+    : call_(call), entered_(call.loop_.Begin(*this)) {
+  if (!entered_) {
+    End();
+    return;
+  }
   call.rules_.delays.Add(*this, until.moment());
-  // Into the set only now: there must be something to cancel.
-  entered_ = call.loop_.Begin(*this);
-  if (!entered_) Cancel();
+  // A loop that began to stop in between had nothing to cancel yet.
+  if (call.loop_.stopping()) Cancel();
 }
 
 void ServerCallBase::Delay::Cancel() {

@@ -189,7 +189,7 @@ class ServerCallBase : private CallTable::Entry {
     void End();  // once
 
     ServerCallBase& call_;
-    bool entered_ = false;  // the loop's thread only
+    const bool entered_;
   };
 
   // ok: a request is there; else the server is stopping and no other tag will come.
