@@ -51,6 +51,7 @@ target_precompile_headers(lockstep_pch PRIVATE
   <string_view> <thread> <unordered_map> <utility> <vector>
   <fmt/format.h> <grpcpp/grpcpp.h>
   <lockstep/consumer/v1/consumer.grpc.pb.h> <lockstep/control/v1/control.grpc.pb.h>
+  <lockstep/message/v1/message.grpc.pb.h>
   <lockstep/order/v1/order.grpc.pb.h> <lockstep/restaurant/v1/restaurant.grpc.pb.h>)
 target_link_libraries(lockstep_pch PUBLIC fmt::fmt)
 # The warnings of those who use it: -Wpedantic decides which macros the compiler predefines.

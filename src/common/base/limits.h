@@ -77,6 +77,33 @@ inline constexpr std::size_t kReadQueueMax = 100'000;   // reads waiting for a r
 inline constexpr int kCachedStatementsMax = 256;        // a connection; a service has under 60
 inline constexpr std::int64_t kWalBytesMax = 64 << 20;  // of the log: beyond it, it is restarted
 
+// --- messages and feeds
+inline constexpr int kDeliverEnvelopesMax = 256;  // messages a Deliver: one commit's
+inline constexpr std::size_t kEnvelopePayloadBytesMax = 64
+                                                        << 10;  // an order at its limits has 30 KiB
+inline constexpr std::size_t kDeliverBytesMax = 512 << 10;  // of a Deliver, under kMessageBytesMax
+inline constexpr std::size_t kMessageIdBytesMax = 100;      // a UUID, or a feed's id and a number
+inline constexpr std::size_t kMessageTypeBytesMax =
+    100;                                           // "lockstep.restaurant.v1.…": ours have 50
+inline constexpr int kDeliverWaitingMax = 10'000;  // messages that wait for the store thread
+inline constexpr int kMessageAttempts = 8;         // tries of a message that is refused
+inline constexpr auto kDeliverTimeout = 5s;        // of a Deliver
+inline constexpr auto kRelayBackoffMin = 50ms;     // before the second try
+inline constexpr auto kRelayBackoffMax = 2s;     // before any: so late a peer that returns is heard
+inline constexpr auto kRelayLease = 2s;          // until another process takes a relay's work over
+inline constexpr auto kMessageRetention = 1h;    // of sent and heard messages
+inline constexpr auto kOtherProcessPoll = 20ms;  // until a commit of another process is noticed
+inline constexpr int kFeedPieceChanges = 256;    // changes of a piece of a feed
+inline constexpr std::size_t kFeedPieceBytes =
+    256 << 10;                                  // the same, in bytes, unless one alone has more
+inline constexpr auto kFeedHeartbeat = 250ms;   // so late at most a copy knows its age
+inline constexpr auto kFeedRetention = 24h;     // of changes; older: a snapshot
+inline constexpr auto kCopyAgeMaxDefault = 1h;  // of a copy that orders are judged by
+inline constexpr auto kValidationLimitDefault = 10min;  // an order may be PENDING
+inline constexpr auto kCommonDataPoll = 100ms;          // of the shared file
+inline constexpr auto kLongTimeMax = 24h;               // copy_age_max, validation_limit
+inline constexpr int kStreamsMax = 10'000;              // open streams of a server
+
 inline constexpr int kLoopsMax = 64;                       // --loops: a thread each
 inline constexpr int kControlThreadsMax = 16;              // of the control server, gRPC's own
 inline constexpr std::size_t kLogQueueBytesMax = 1 << 20;  // lines waiting for a slow stderr

@@ -37,7 +37,9 @@ StatusOr<std::unique_ptr<StoreFile>> StoreFile::Open(const StoreFileOptions& opt
   auto readers = ReaderPool::Start(options.path, options.readers);
   if (!readers.ok()) return readers.status();
   self->readers_ = *std::move(readers);
-  self->writer_ = std::make_unique<StoreThread>(*std::move(database), options.writer);
+  StoreThreadOptions writer_options = options.writer;
+  writer_options.committed = [signal = &self->committed_] { signal->Notify(); };
+  self->writer_ = std::make_unique<StoreThread>(*std::move(database), writer_options);
   self->watch_ =
       std::make_unique<WriteWatch>(*self->writer_, options.probe_interval, *options.writer.clock);
   return self;

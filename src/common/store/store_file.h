@@ -13,6 +13,7 @@
 #include "common/base/limits.h"
 #include "common/base/status.h"
 #include "common/store/checkpointer.h"
+#include "common/store/commit_signal.h"
 #include "common/store/database.h"
 #include "common/store/migrations.h"
 #include "common/store/reader_pool.h"
@@ -64,6 +65,8 @@ class StoreFile {
   StoreThread& writer() { return *writer_; }
   ReaderPool& readers() { return *readers_; }
   WriteWatch& watch() { return *watch_; }
+  // After each commit that wrote something.
+  CommitSignal& committed() { return committed_; }
 
   // Finishes what is queued. Idempotent.
   void Stop();
@@ -71,6 +74,7 @@ class StoreFile {
  private:
   StoreFile() = default;
 
+  CommitSignal committed_;  // before the writer, which notifies
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<WriteWatch> watch_;  // before the writer: a probe's answer touches it
   std::unique_ptr<ReaderPool> readers_;

@@ -168,6 +168,7 @@ StoreThread::Attempt StoreThread::TryCommit(std::span<Item> items) {
     writable_ = false;
   } else if (attempt.status.ok() && database_->PagesWritten() != pages_before) {
     writable_ = true;
+    attempt.wrote = true;
   }
   return attempt;
 }
@@ -207,6 +208,7 @@ void StoreThread::Answer(std::span<Item> items, const Attempt& attempt) {
     // Taken out: what done captures is not to outlive it until the batch is at its end.
     std::exchange(item.done, nullptr)(result);
   }
+  if (attempt.wrote && options_.committed) options_.committed();
 }
 
 StoreThread::Counters StoreThread::counters() const {

@@ -24,6 +24,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -50,6 +51,8 @@ struct StoreThreadOptions {
   int batch_max = limits::kCommitBatchMax;  // 1: no group commit, to measure what it gains
   std::size_t queue_max = limits::kStoreQueueMax;
   const Clock* clock = &Clock::Real();
+  // After each commit that wrote something, once its items are answered; on the store thread.
+  std::function<void()> committed;
 };
 
 class StoreThread {
@@ -100,6 +103,7 @@ class StoreThread {
     Status status;
     std::optional<std::size_t> failed_at;
     SteadyTime begun;
+    bool wrote = false;  // and is committed
   };
 
   void Loop();
