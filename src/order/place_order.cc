@@ -151,6 +151,7 @@ template <typename Verdict>
 void PlaceOrder::Said(CheckResult<Verdict> result, void (Placement::*say)(StatusOr<Verdict>)) {
   executor_.Continue([self = shared_from_this(), result = std::move(result), say]() mutable {
     std::move(result.calls.begin(), result.calls.end(), std::back_inserter(self->result_.calls));
+    if (result.copy) self->result_.copies.push_back(*std::move(result.copy));
     (self->placement_.*say)(std::move(result.verdict));
     if (self->placement_.decided()) self->Conclude();
   });
@@ -200,6 +201,8 @@ void PlaceOrder::End(Status status, std::shared_ptr<const StoredOutcome> outcome
   result_.status = std::move(status);
   std::sort(result_.calls.begin(), result_.calls.end(),
             [](const CallTrace& a, const CallTrace& b) { return a.start < b.start; });
+  std::sort(result_.copies.begin(), result_.copies.end(),
+            [](const CopyTrace& a, const CopyTrace& b) { return a.peer < b.peer; });
   if (first_) parts_.gate.Leave(request_id_, std::move(outcome));
   Done done = std::move(done_);
   done(std::move(result_));

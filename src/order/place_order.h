@@ -41,6 +41,7 @@ struct PlacedOrder {
   std::shared_ptr<const Order> order;  // null if nothing was written
   bool duplicate = false;              // an earlier outcome of the same request id
   std::vector<CallTrace> calls;        // in the order in which they began
+  std::vector<CopyTrace> copies;       // Consumer's first
   std::optional<InsertResult> commit;  // absent if no write was tried
 };
 

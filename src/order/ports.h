@@ -5,6 +5,7 @@
 // any thread; the caller holds no lock across the call. The objects outlive every done.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "common/base/deadline.h"
 #include "common/base/status.h"
 #include "order/domain/order.h"
+#include "order/domain/question.h"
 
 namespace lockstep::order {
 
@@ -32,18 +34,6 @@ struct CheckCall {
   bool drop_expired = true;        // false: a question is asked although the budget is gone
   CancelSource* cancel = nullptr;  // the caller has gone; heeded where CancellationFollows(policy)
   SteadyTime arrival;              // of the caller's call; CallTrace::start counts from it
-};
-
-struct ConsumerQuestion {
-  std::string order_id;
-  std::string consumer_id;
-};
-
-struct MenuQuestion {
-  std::string order_id;
-  std::string restaurant_id;
-  std::vector<OrderLine> lines;
-  Address delivery_address;
 };
 
 // What a peer says of its own cost: opaque here, known to the checks that bring it and to the
@@ -65,13 +55,21 @@ struct CallTrace {
   std::unique_ptr<PeerReceipt> peer_receipt;  // null if none came back
 };
 
+// A copy that was read in place of its owner, as the receipt tells it.
+struct CopyTrace {
+  std::string peer;                 // kConsumerPeer, kRestaurantPeer: the owner
+  std::int64_t version = 0;         // of what was read; 0: the copy has none with that id
+  Duration age = Duration::zero();  // since the last moment at which it is known to have had all
+};
+
 // What became of a question. verdict: what the peer said, unjudged, or why it said nothing, in the
 // words that the caller of the order is to read (UNAVAILABLE with the peer and retry_after,
 // DEADLINE_EXCEEDED, INTERNAL with reason DOWNSTREAM_FAILED).
 template <typename Verdict>
 struct CheckResult {
   StatusOr<Verdict> verdict;
-  std::vector<CallTrace> calls;  // each attempt, the first first; empty if none was begun
+  std::vector<CallTrace> calls;        // each attempt, the first first; empty if none was begun
+  std::optional<CopyTrace> copy = {};  // present if a copy was looked into
 };
 
 class ConsumerCheck {
