@@ -28,7 +28,7 @@ StatusOr<std::unique_ptr<StoreFile>> StoreFile::Open(const StoreFileOptions& opt
       OpenWithSchema(options.path, schema, options.database);
   if (!database.ok()) return database.status();
   if (Status status = load(**database); !status.ok()) return status;
-  std::unique_ptr<StoreFile> self(new StoreFile);
+  std::unique_ptr<StoreFile> self(new StoreFile(options.path));
   CheckpointerOptions checkpointer_options = options.checkpointer;
   checkpointer_options.durability = options.database.durability;
   auto checkpointer = Checkpointer::Start(options.path, checkpointer_options);
@@ -40,6 +40,11 @@ StatusOr<std::unique_ptr<StoreFile>> StoreFile::Open(const StoreFileOptions& opt
   StoreThreadOptions writer_options = options.writer;
   writer_options.committed = [signal = &self->committed_] { signal->Notify(); };
   self->writer_ = std::make_unique<StoreThread>(*std::move(database), writer_options);
+  if (options.other_process_poll > Duration::zero()) {
+    auto watcher = CommitWatcher::Start(options.path, options.other_process_poll, self->committed_);
+    if (!watcher.ok()) return watcher.status();
+    self->watcher_ = *std::move(watcher);
+  }
   self->watch_ =
       std::make_unique<WriteWatch>(*self->writer_, options.probe_interval, *options.writer.clock);
   return self;
@@ -48,6 +53,7 @@ StatusOr<std::unique_ptr<StoreFile>> StoreFile::Open(const StoreFileOptions& opt
 StoreFile::~StoreFile() { Stop(); }
 
 void StoreFile::Stop() {
+  if (watcher_) watcher_->Stop();
   if (writer_) writer_->Stop();
   if (readers_) readers_->Stop();
   if (checkpointer_) checkpointer_->Stop();

@@ -8,12 +8,14 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/base/status.h"
 #include "common/store/checkpointer.h"
 #include "common/store/commit_signal.h"
+#include "common/store/commit_watcher.h"
 #include "common/store/database.h"
 #include "common/store/migrations.h"
 #include "common/store/reader_pool.h"
@@ -28,6 +30,9 @@ struct StoreFileOptions {
   ReaderPoolOptions readers;
   CheckpointerOptions checkpointer;
   Duration probe_interval = limits::kWriteProbeInterval;
+  // So often it is looked whether another process has committed to the file: committed() tells of
+  // those commits too. Zero: never, for a file that no other process writes.
+  Duration other_process_poll{};
 };
 
 // Whether a file can be written: known from the last write; where none has been made for an
@@ -65,20 +70,23 @@ class StoreFile {
   StoreThread& writer() { return *writer_; }
   ReaderPool& readers() { return *readers_; }
   WriteWatch& watch() { return *watch_; }
-  // After each commit that wrote something.
+  // After each commit that wrote something; of other processes too, if the options say so.
   CommitSignal& committed() { return committed_; }
+  const std::string& path() const { return path_; }
 
   // Finishes what is queued. Idempotent.
   void Stop();
 
  private:
-  StoreFile() = default;
+  explicit StoreFile(std::string path) : path_(std::move(path)) {}
 
+  const std::string path_;
   CommitSignal committed_;  // before the writer, which notifies
   std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<WriteWatch> watch_;  // before the writer: a probe's answer touches it
   std::unique_ptr<ReaderPool> readers_;
   std::unique_ptr<StoreThread> writer_;
+  std::unique_ptr<CommitWatcher> watcher_;  // may be null
 };
 
 }  // namespace lockstep::store
