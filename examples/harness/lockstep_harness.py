@@ -5,7 +5,8 @@
         lockstep.restaurant.slow("ValidateOrderDetails", 0.2)
         reply = lockstep.order.stub.CreateOrder(lockstep.new_order(), timeout=2)
 
-Each server listens on ports that the system chose (port 0) and says which in its ready file; nothing is
+Each server listens on ports that the system chose (port 0) and says which in its ready file; only Order's
+business port is chosen here, because Consumer and Restaurant are told it before Order runs. Nothing is
 fixed, so that many harnesses can run at once. Everything lives in one temporary folder, which goes with
 the harness. Threads: a Lockstep belongs to the thread that made it; stubs may be used from any.
 
@@ -16,13 +17,16 @@ the stubs from protos/ once for each content of these. Where things are, in the 
   LOCKSTEP_STUBS_DIR   where stubs are generated (default: beside LOCKSTEP_BIN_DIR)
 """
 
+import functools
 import hashlib
 import importlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -74,7 +78,7 @@ def load_stubs():
     google.__path__ = [*google.__path__, str(out / "google")]
     grpc.__path__ = [*grpc.__path__, str(out / "grpc")]
     stubs = types.SimpleNamespace()
-    for area in ("call", "consumer", "control", "money", "order", "restaurant"):
+    for area in ("call", "consumer", "control", "message", "money", "order", "restaurant"):
         setattr(stubs, area, importlib.import_module(f"lockstep.{area}.v1.{area}_pb2"))
         if area not in ("call", "money"):
             setattr(stubs, f"{area}_grpc",
@@ -90,6 +94,10 @@ stubs = load_stubs()
 
 BLOCKING = stubs.call.STYLE_BLOCKING
 NON_BLOCKING = stubs.call.STYLE_NON_BLOCKING
+REPLICA = stubs.call.STYLE_REPLICA
+DEFERRED = stubs.call.STYLE_DEFERRED
+EVENT_DRIVEN = stubs.call.STYLE_EVENT_DRIVEN
+COMMON_DATA = stubs.call.STYLE_COMMON_DATA
 
 
 def seconds(duration):
@@ -146,7 +154,11 @@ class Error:
 
 
 class Server:
-    """One server process. Its ports are chosen at the first start and kept at every later one."""
+    """One server process. Its ports are chosen at the first start and kept at every later one.
+
+    name: which program, "order". node: another name for a second process of the same program, "order-2"; db: the
+    file that it shares with the first.
+    """
 
     # Calls of a test shall see what the server does, not what a client's own retries make of it; and the server
     # shall see each call's own timeout, not an earlier one that is 3 % longer and in HPACK's table already.
@@ -156,11 +168,12 @@ class Server:
                ("grpc.min_reconnect_backoff_ms", 1000), ("grpc.max_receive_message_length", -1),
                ("grpc.max_send_message_length", -1))
 
-    def __init__(self, name, folder, flags=()):
+    def __init__(self, name, folder, flags=(), node=None, db=None):
         self.name = name
+        self.node = node or name
         self.folder = pathlib.Path(folder)
         self.flags = list(flags)
-        self.db = self.folder / f"{name}.db"
+        self.db = pathlib.Path(db or self.folder / f"{name}.db")
         self.addresses = {}  # of the ready file: business, control, and for Order sync
         self.process = None
         self.popen = {}  # more arguments of subprocess.Popen
@@ -182,11 +195,15 @@ class Server:
     @property
     def log(self):
         """The file with what the server wrote to stderr, of all its starts."""
-        return self.folder / f"{self.name}.log"
+        return self.folder / f"{self.node}.log"
+
+    @property
+    def _ready_file(self):
+        return self.folder / f"{self.node}.ready"
 
     def command(self):
-        command = [self.program(self.name), "--db", str(self.db), "--ready-file",
-                   str(self.folder / f"{self.name}.ready")]
+        command = [self.program(self.name), "--db", str(self.db), "--node", self.node,
+                   "--ready-file", str(self._ready_file)]
         ports = {"listen": "business", "control": "control"}
         if self.name == "order":
             ports["sync-listen"] = "sync"
@@ -194,8 +211,13 @@ class Server:
             command += [f"--{flag}", self.addresses.get(key, "127.0.0.1:0")]
         return command + self.flags
 
+    def choose_port(self):
+        """Chooses the business port now, so that others can be told it before this server runs."""
+        self.addresses.setdefault("business", f"127.0.0.1:{free_port()}")
+        return self.addresses["business"]
+
     def start(self, wait=True):
-        (self.folder / f"{self.name}.ready").unlink(missing_ok=True)
+        self._ready_file.unlink(missing_ok=True)
         self._channels.clear()  # not closed: who holds a stub may go on with it
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
@@ -206,11 +228,11 @@ class Server:
 
     def wait_ready(self):
         """Until the ready file says that every port accepts."""
-        ready = self.folder / f"{self.name}.ready"
+        ready = self._ready_file
         give_up = time.monotonic() + START_SECONDS
         while not ready.exists():
             if self.process.poll() is not None or time.monotonic() > give_up:
-                raise RuntimeError(f"lockstep-{self.name} did not start, its exit status is "
+                raise RuntimeError(f"{self.node} did not start, its exit status is "
                                    f"{self.process.poll()}; it said: {self.log.read_text()[-2000:]}")
             time.sleep(0.003)
         said = json.loads(ready.read_text())
@@ -268,6 +290,16 @@ class Server:
     def control(self):
         return stubs.control_grpc.ControlServiceStub(self.channel("control"))
 
+    @property
+    def mailbox(self):
+        """lockstep.message.v1.Mailbox."""
+        return stubs.message_grpc.MailboxStub(self.channel())
+
+    @property
+    def feed(self):
+        """lockstep.message.v1.FeedService."""
+        return stubs.message_grpc.FeedServiceStub(self.channel())
+
     def health(self, service="", port="control"):
         """SERVING, NOT_SERVING …"""
         stub = stubs.health_grpc.HealthStub(self.channel(port))
@@ -292,6 +324,15 @@ class Server:
     def ledger(self):
         return self.control.GetLedger(stubs.control.GetLedgerRequest(), timeout=5)
 
+    def backlog(self):
+        """What waits, for whom: lockstep.message.v1.Backlog."""
+        return self.control.GetBacklog(stubs.control.GetBacklogRequest(), timeout=5)
+
+    def dead_letters(self):
+        """The messages that were given up, the oldest first."""
+        return self.control.ListMessages(stubs.control.ListMessagesRequest(page_size=1000),
+                                         timeout=5).messages
+
     def set(self, **values):
         """Changes settings: set(drop_expired=False), and of Order set(pool_threads=8)."""
         request = stubs.control.UpdateSettingsRequest()
@@ -311,25 +352,58 @@ class Server:
         self._channels.clear()
 
 
-class Lockstep:
-    """The three servers, in a temporary folder. order, consumer, restaurant: flags for each."""
+def free_port():
+    """A port of 127.0.0.1 that nobody listens on, from below those that the system gives away by itself."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass  # taken
 
-    def __init__(self, order=(), consumer=(), restaurant=()):
+
+@functools.lru_cache
+def has_flag(name, flag):
+    """Whether a server knows a flag: has_flag("consumer", "--peer")."""
+    text = subprocess.run([Server.program(name), "--help"], capture_output=True, text=True, check=True)
+    return f"{flag} " in text.stdout
+
+
+class Lockstep:
+    """The three servers, in a temporary folder, each told where the others are.
+
+    order, consumer, restaurant: more flags for each. orders: how many lockstep-order processes share one database.
+    """
+
+    def __init__(self, order=(), consumer=(), restaurant=(), orders=1):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lockstep-"))
+        self.common_data = self.folder / "common.db"
         self.consumer = Server("consumer", self.folder, consumer)
         self.restaurant = Server("restaurant", self.folder, restaurant)
-        self.order = Server("order", self.folder, order)
-        self.servers = (self.consumer, self.restaurant, self.order)
+        self.orders = [Server("order", self.folder, order, node=f"order-{i + 1}" if i else "order")
+                       for i in range(orders)]
+        self.order = self.orders[0]
+        self.servers = (self.consumer, self.restaurant, *self.orders)
 
     def __enter__(self):
         try:
-            self.consumer.start(wait=False)
-            self.restaurant.start(wait=False)
+            where = ",".join(order.choose_port() for order in self.orders)
+            for server in self.servers:
+                if has_flag(server.name, "--common-data"):
+                    server.flags[:0] = ["--common-data", str(self.common_data)]
+            for server in (self.consumer, self.restaurant):
+                if has_flag(server.name, "--peer"):
+                    server.flags[:0] = ["--peer", f"order={where}"]
+                server.start(wait=False)
             self.consumer.wait_ready()
             self.restaurant.wait_ready()
-            self.order.flags += ["--consumer", self.consumer.addresses["business"],
-                                 "--restaurant", self.restaurant.addresses["business"]]
-            self.order.start()
+            for order in self.orders:
+                order.flags[:0] = ["--consumer", self.consumer.addresses["business"],
+                                   "--restaurant", self.restaurant.addresses["business"]]
+                order.start()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -371,11 +445,22 @@ class Lockstep:
         request.options.style = style
         request.options.deadline_policy = policy
         for name, value in options.items():
-            if name == "wait_for_ready":
-                request.options.wait_for_ready = value
+            if name in ("wait_for_ready", "wait_for_final"):
+                setattr(request.options, name, value)
             else:
                 set_duration(getattr(request.options, name), value)
         return request
+
+    def final(self, order_id, timeout=20.0):
+        """Waits until an order is VALIDATED, REJECTED or CANCELLED, and gives it."""
+        give_up = time.monotonic() + timeout
+        while True:
+            order = self.order.stub.GetOrder(stubs.order.GetOrderRequest(order_id=order_id), timeout=5)
+            if order.state != stubs.order.Order.STATE_PENDING:
+                return order
+            if time.monotonic() > give_up:
+                raise AssertionError(f"order {order_id} is still PENDING after {timeout} s")
+            time.sleep(0.01)
 
 
 def money(units, nanos=0, currency="GBP"):

@@ -16,6 +16,8 @@ struct Flags {
   Duration consumer_timeout{};    // zero: none of its own
   Duration restaurant_timeout{};  // the same
   Duration reserve = rpc::ToDuration(settings.reserve());
+  Duration copy_age_max = rpc::ToDuration(settings.copy_age_max());
+  Duration validation_limit = rpc::ToDuration(settings.validation_limit());
   int pool_threads = settings.pool_threads();
   int pool_queue = settings.pool_queue();
 };
@@ -81,7 +83,12 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->check(CLI::Range(1, limits::kCommitBatchMax))
       ->capture_default_str();
   control::AddDurationFlag(app, "--request-id-retention", parts.request_id_retention,
-                           "for how long a request can be repeated");
+                           "for how long a request can be repeated", limits::kRequestIdRetention);
+  control::AddDurationFlag(app, "--copy-age-max", flags.copy_age_max,
+                           "the oldest copy that an order is judged by", limits::kLongTimeMax);
+  control::AddDurationFlag(app, "--validation-limit", flags.validation_limit,
+                           "how long an order may be PENDING; then it is REJECTED",
+                           limits::kLongTimeMax);
 }
 
 control::v1::OrderSettings InitialSettings(const Flags& flags) {
@@ -89,6 +96,8 @@ control::v1::OrderSettings InitialSettings(const Flags& flags) {
   settings.set_pool_threads(flags.pool_threads);
   settings.set_pool_queue(flags.pool_queue);
   rpc::SetDuration(flags.reserve, settings.mutable_reserve());
+  rpc::SetDuration(flags.copy_age_max, settings.mutable_copy_age_max());
+  rpc::SetDuration(flags.validation_limit, settings.mutable_validation_limit());
   if (flags.consumer_timeout > Duration::zero()) {
     rpc::SetDuration(flags.consumer_timeout, settings.mutable_consumer_timeout());
   }

@@ -34,5 +34,14 @@ TEST_CASE("durations are read with their unit, up to an hour") {
   }
 }
 
+TEST_CASE("who allows more than an hour says so") {
+  using namespace std::chrono_literals;
+  const StatusOr<Duration> read = ParseDuration("24h", limits::kLongTimeMax);
+  REQUIRE(read.ok());
+  CHECK(*read == 24h);
+  const StatusOr<Duration> more = ParseDuration("24.1h", limits::kLongTimeMax);
+  CHECK(MessageOf(more.status()).find("is more than 86400s") != std::string::npos);
+}
+
 }  // namespace
 }  // namespace lockstep

@@ -193,5 +193,29 @@ TEST_CASE("gauges: calls now, most and abandoned, threads held, the queue, since
   CHECK(rpc::ToTime(counts.since_time()) == clock.WallNow());
 }
 
+TEST_CASE("messages are counted from the last reset on; without a service that has them, absent") {
+  rpc::CallTable calls;
+  Ledger ledger("order", calls);
+  CHECK(!ledger.Read().has_messages());
+  CHECK(!ledger.Reset().has_messages());
+
+  v1::MessageCounts since_start;
+  since_start.set_sent(5);
+  since_start.set_orders_on_stale_data(1);
+  ledger.SetMessages([&since_start] { return since_start; });
+  CHECK(ledger.Read().messages().sent() == 5);
+  CHECK(ledger.Reset().messages().sent() == 5);
+  CHECK(ledger.Read().messages().sent() == 0);
+
+  since_start.set_sent(8);
+  since_start.set_duplicates(2);
+  const v1::MessageCounts counts = ledger.Reset().messages();
+  CHECK(counts.sent() == 3);
+  CHECK(counts.duplicates() == 2);
+  CHECK(counts.orders_on_stale_data() == 0);
+  CHECK(ledger.Read().has_messages());
+  CHECK(ledger.Read().messages().SerializeAsString().empty());
+}
+
 }  // namespace
 }  // namespace lockstep::control

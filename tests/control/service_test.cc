@@ -47,6 +47,7 @@ class Control {
   rpc::CallTable& calls() { return calls_; }
   Ledger& ledger() { return ledger_; }
   const ManualClock& clock() const { return clock_; }
+  ControlService& service() { return service_; }
   v1::ControlService::Stub& stub() { return *stub_; }
 
   template <class Request, class Response>
@@ -222,6 +223,116 @@ TEST_CASE("calls under way are listed, the oldest first, with what is left of th
   for (const int size : {-1, limits::kPageSizeMax + 1}) {
     request.set_page_size(size);
     CHECK(FieldsOf(control.Ask(&Stub::ListCalls, request, listed)) == Fields{"page_size"});
+  }
+}
+
+// A service's boxes with nothing in them; notes what it was asked.
+class EmptyBoxes final : public MessagePort {
+ public:
+  StatusOr<message::v1::Backlog> GetBacklog() override {
+    message::v1::Backlog backlog;
+    backlog.set_dead_letters(3);
+    return backlog;
+  }
+  StatusOr<v1::ListMessagesResponse> ListMessages(const v1::ListMessagesRequest& request) override {
+    asked = request;
+    v1::ListMessagesResponse response;
+    response.set_total(3);
+    return response;
+  }
+  StatusOr<message::v1::StoredMessage> Redrive(const std::string& message_id) override {
+    return Find("redrive " + message_id);
+  }
+  StatusOr<message::v1::StoredMessage> Drop(const std::string& message_id) override {
+    return Find("drop " + message_id);
+  }
+
+  v1::ListMessagesRequest asked;
+
+ private:
+  StatusOr<message::v1::StoredMessage> Find(const std::string& what) {
+    if (what.find("known") == std::string::npos)
+      return MakeError(StatusCode::kNotFound, "MESSAGE_UNKNOWN", "there is no such message");
+    message::v1::StoredMessage message;
+    message.set_error(what);
+    return message;
+  }
+};
+
+// Asks each of the four methods for messages, with requests that stand.
+std::vector<Status> AskForMessages(Control& control) {
+  message::v1::Backlog backlog;
+  v1::ListMessagesResponse listed;
+  message::v1::StoredMessage message;
+  v1::RedriveMessageRequest redrive;
+  redrive.set_message_id("known");
+  v1::DropMessageRequest drop;
+  drop.set_message_id("known");
+  return {control.Ask(&Stub::GetBacklog, v1::GetBacklogRequest(), backlog),
+          control.Ask(&Stub::ListMessages, v1::ListMessagesRequest(), listed),
+          control.Ask(&Stub::RedriveMessage, redrive, message),
+          control.Ask(&Stub::DropMessage, drop, message)};
+}
+
+TEST_CASE("messages are looked at through the port of the service") {
+  using message::v1::StoredMessage;
+  EmptyBoxes boxes;
+  Control control;
+  control.service().UseMessages(boxes);
+
+  message::v1::Backlog backlog;
+  REQUIRE(control.Ask(&Stub::GetBacklog, v1::GetBacklogRequest(), backlog).ok());
+  CHECK(backlog.dead_letters() == 3);
+
+  v1::ListMessagesResponse listed;
+  v1::ListMessagesRequest list;
+  REQUIRE(control.Ask(&Stub::ListMessages, list, listed).ok());
+  CHECK(listed.total() == 3);
+  CHECK(boxes.asked.box() == StoredMessage::BOX_DEAD_LETTERS);
+  CHECK(boxes.asked.page_size() == limits::kPageSizeDefault);
+  list.set_box(StoredMessage::BOX_OUTBOX);
+  list.set_page_size(limits::kPageSizeMax);
+  list.set_destination("consumer");
+  list.set_message_id("m-1");
+  REQUIRE(control.Ask(&Stub::ListMessages, list, listed).ok());
+  CHECK(boxes.asked.SerializeAsString() == list.SerializeAsString());
+  list.set_box(static_cast<StoredMessage::Box>(9));
+  list.set_page_size(limits::kPageSizeMax + 1);
+  list.set_destination(std::string(limits::kDestinationBytesMax + 1, 'a'));
+  list.set_message_id("a\nb");
+  CHECK(FieldsOf(control.Ask(&Stub::ListMessages, list, listed)) ==
+        Fields{"box", "page_size", "destination", "message_id"});
+
+  StoredMessage message;
+  v1::RedriveMessageRequest redrive;
+  CHECK(FieldsOf(control.Ask(&Stub::RedriveMessage, redrive, message)) == Fields{"message_id"});
+  redrive.set_message_id("known");
+  REQUIRE(control.Ask(&Stub::RedriveMessage, redrive, message).ok());
+  CHECK(message.error() == "redrive known");
+  v1::DropMessageRequest drop;
+  CHECK(FieldsOf(control.Ask(&Stub::DropMessage, drop, message)) == Fields{"message_id"});
+  drop.set_message_id("known");
+  REQUIRE(control.Ask(&Stub::DropMessage, drop, message).ok());
+  CHECK(message.error() == "drop known");
+  drop.set_message_id("other");
+  const Status unknown = control.Ask(&Stub::DropMessage, drop, message);
+  CHECK(unknown.code() == StatusCode::kNotFound);
+  CHECK(DetailOf(unknown).reason == "MESSAGE_UNKNOWN");
+}
+
+TEST_CASE("a server without messages says so, and one that stops lets go of them") {
+  Control control;
+  for (const Status& status : AskForMessages(control)) {
+    CHECK(status.code() == StatusCode::kUnimplemented);
+    CHECK(DetailOf(status).reason == "NO_MESSAGES");
+  }
+  EmptyBoxes boxes;
+  control.service().UseMessages(boxes);
+  for (const Status& status : AskForMessages(control)) CHECK(status.ok());
+  control.service().CloseMessages();
+  for (const Status& status : AskForMessages(control)) {
+    CHECK(status.code() == StatusCode::kUnavailable);
+    CHECK(DetailOf(status).reason == "STOPPING");
   }
 }
 

@@ -105,10 +105,21 @@ TEST_CASE("each field of the settings stands at its limits and not one past them
       {"order.pool_queue", "0", true},
       {"order.pool_queue", "100000", true},
       {"order.pool_queue", "100001", false},
+      {"order.copy_age_max", R"("0.000000001s")", true},
+      {"order.copy_age_max", R"("0s")", false},
+      {"order.copy_age_max", "null", false},
+      {"order.copy_age_max", R"("86400s")", true},
+      {"order.copy_age_max", R"("86400.000000001s")", false},
+      {"order.validation_limit", R"("0.000000001s")", true},
+      {"order.validation_limit", R"("-1s")", false},
+      {"order.validation_limit", "null", false},
+      {"order.validation_limit", R"("86400s")", true},
+      {"order.validation_limit", R"("86400.000000001s")", false},
   };
   static_assert(limits::kTimeoutMax == std::chrono::seconds(3600));
   static_assert(limits::kCallsInFlightMax == 100'000 && limits::kPoolQueueMax == 100'000);
   static_assert(limits::kPoolThreadsMax == 1024);
+  static_assert(limits::kLongTimeMax == std::chrono::hours(24));
   for (const Case& one : cases) {
     INFO(Json(one));
     SettingsBoard board(WithOrder());
@@ -159,7 +170,8 @@ TEST_CASE("a mask that names order takes over all of its fields") {
   SettingsBoard board(WithOrder());
   const auto refused = board.Update(FromJson(R"({"order": {"pool_threads": 3}})"), Mask({"order"}));
   CHECK(FieldsOf(refused.status()) ==
-        Fields{"settings.order.default_style", "settings.order.deadline_policy"});
+        Fields{"settings.order.default_style", "settings.order.deadline_policy",
+               "settings.order.copy_age_max", "settings.order.validation_limit"});
   Settings settings;
   *settings.mutable_order() = DefaultOrderSettings();
   settings.mutable_order()->set_pool_threads(3);

@@ -11,7 +11,7 @@
 
 namespace lockstep {
 
-StatusOr<Duration> ParseDuration(std::string_view text) {
+StatusOr<Duration> ParseDuration(std::string_view text, Duration most) {
   static constexpr std::pair<std::string_view, double> kUnits[] = {
       {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
   double number = 0;
@@ -22,12 +22,12 @@ StatusOr<Duration> ParseDuration(std::string_view text) {
     for (const auto& [name, nanos_per_unit] : kUnits) {
       if (name != unit) continue;
       const double nanos = number * nanos_per_unit;
-      if (nanos <= static_cast<double>(Duration(limits::kTimeoutMax).count())) {
+      if (nanos <= static_cast<double>(most.count())) {
         return Duration(std::llround(nanos));
       }
       return MakeError(StatusCode::kInvalidArgument, "INVALID_DURATION",
                        fmt::format("{} is more than {}, the most that is allowed", Quoted(text),
-                                   DurationText(limits::kTimeoutMax)));
+                                   DurationText(most)));
     }
   }
   return MakeError(StatusCode::kInvalidArgument, "INVALID_DURATION",

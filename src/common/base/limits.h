@@ -84,11 +84,12 @@ inline constexpr std::size_t kEnvelopePayloadBytesMax = 64
 inline constexpr std::size_t kDeliverBytesMax = 512 << 10;  // of a Deliver, under kMessageBytesMax
 inline constexpr std::size_t kMessageIdBytesMax = 100;      // a UUID, or a feed's id and a number
 inline constexpr std::size_t kMessageTypeBytesMax =
-    100;                                           // "lockstep.restaurant.v1.…": ours have 50
-inline constexpr int kDeliverWaitingMax = 10'000;  // messages that wait for the store thread
-inline constexpr int kMessageAttempts = 8;         // tries of a message that is refused
-inline constexpr auto kDeliverTimeout = 5s;        // of a Deliver
-inline constexpr auto kRelayBackoffMin = 50ms;     // before the second try
+    100;  // "lockstep.restaurant.v1.…": ours have 50
+inline constexpr std::size_t kDestinationBytesMax = 300;  // a role, or HOST:PORT: names have 253
+inline constexpr int kDeliverWaitingMax = 10'000;         // messages that wait for the store thread
+inline constexpr int kMessageAttempts = 8;                // tries of a message that is refused
+inline constexpr auto kDeliverTimeout = 5s;               // of a Deliver
+inline constexpr auto kRelayBackoffMin = 50ms;            // before the second try
 inline constexpr auto kRelayBackoffMax = 2s;     // before any: so late a peer that returns is heard
 inline constexpr auto kRelayLease = 2s;          // until another process takes a relay's work over
 inline constexpr auto kMessageRetention = 1h;    // of sent and heard messages

@@ -131,10 +131,10 @@ bool Violations::RequireRange(std::string_view field, std::int64_t value, std::i
   return false;
 }
 
-bool Violations::RequireTimeout(std::string_view field, Duration value) {
-  if (value > Duration::zero() && value <= limits::kTimeoutMax) return true;
-  Add(field, fmt::format("must be above 0s and at most {}, is {}",
-                         DurationText(limits::kTimeoutMax), DurationText(value)));
+bool Violations::RequireTimeout(std::string_view field, Duration value, Duration most) {
+  if (value > Duration::zero() && value <= most) return true;
+  Add(field, fmt::format("must be above 0s and at most {}, is {}", DurationText(most),
+                         DurationText(value)));
   return false;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/status.h"
 
 namespace lockstep {
@@ -42,8 +43,8 @@ class Violations {
   // low to high, both allowed.
   bool RequireRange(std::string_view field, std::int64_t value, std::int64_t low,
                     std::int64_t high);
-  // Above zero, at most limits::kTimeoutMax.
-  bool RequireTimeout(std::string_view field, Duration value);
+  // Above zero, at most that.
+  bool RequireTimeout(std::string_view field, Duration value, Duration most = limits::kTimeoutMax);
 
   // The version that a change expects: zero (any) or more.
   bool RequireVersion(std::string_view field, std::int64_t value);

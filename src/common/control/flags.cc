@@ -125,11 +125,11 @@ std::nullopt_t Refuse(const ProgramSpec& spec, std::string_view problem, int& ex
 }  // namespace
 
 void AddDurationFlag(CLI::App& app, const std::string& name, Duration& value,
-                     const std::string& description) {
+                     const std::string& description, Duration most) {
   app.add_option_function<std::string>(
          name,
-         [name, &value](const std::string& text) {
-           const StatusOr<Duration> duration = ParseDuration(text);
+         [name, &value, most](const std::string& text) {
+           const StatusOr<Duration> duration = ParseDuration(text, most);
            if (!duration.ok()) throw CLI::ValidationError(name, MessageOf(duration.status()));
            value = *duration;
          },

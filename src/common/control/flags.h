@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/control/host.h"
 
@@ -20,9 +21,9 @@ struct Started {
 // stderr.
 std::optional<Started> ReadFlags(int argc, char** argv, const ProgramSpec& spec, int& exit_status);
 
-// A flag whose value is a duration: "80ms", "1.5s".
+// A flag whose value is a duration: "80ms", "1.5s"; at most `most`.
 void AddDurationFlag(CLI::App& app, const std::string& name, Duration& value,
-                     const std::string& description);
+                     const std::string& description, Duration most = limits::kTimeoutMax);
 // A flag whose value is an address: "127.0.0.1:50051".
 void AddAddressFlag(CLI::App& app, const std::string& name, std::string& value,
                     const std::string& description);

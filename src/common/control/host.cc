@@ -99,6 +99,7 @@ Status Host::Start() {
   for (const auto& loop : business_->loops()) ledger_.AddLoop(*loop);
   const Status started = service_->Start(*business_);
   if (!started.ok()) return started;
+  if (MessagePort* const messages = service_->messages()) control_service_.UseMessages(*messages);
   const Status control = StartControlServer();
   if (!control.ok()) return control;
 
@@ -185,6 +186,7 @@ void Host::Stop(Duration grace) {
   health_.Close();
   if (business_ != nullptr) ShutDownBusiness(grace);
   settings_.Close();
+  control_service_.CloseMessages();
   if (service_ != nullptr) service_->Stop();
   if (control_server_ != nullptr) {
     control_server_->Shutdown(In(limits::kControlShutdownGrace));

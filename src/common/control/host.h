@@ -26,6 +26,7 @@
 #include "common/base/limits.h"
 #include "common/base/status.h"
 #include "common/control/ledger.h"
+#include "common/control/message_port.h"
 #include "common/control/settings.h"
 #include "common/fault/injector.h"
 #include "common/rpc/health_board.h"
@@ -74,6 +75,8 @@ class HostedService {
   // Addresses beside the two of every server, for the ready file: {"sync",
   // "127.0.0.1:50071"}. After Start.
   virtual std::map<std::string, std::string> Addresses() { return {}; }
+  // Its boxes of messages, for ControlService; null: it has none. After Start; used until Stop.
+  virtual MessagePort* messages() { return nullptr; }
 
   // On the housekeeping thread, about every 250 ms and once before the server says SERVING.
   // Health: OK, or why the service cannot serve ("the database cannot be written: …"): the frame

@@ -80,6 +80,11 @@ void Ledger::AddLoop(rpc::CompletionLoop& loop) {
   loops_.push_back(&loop);
 }
 
+void Ledger::SetMessages(std::function<v1::MessageCounts()> since_start) {
+  const std::lock_guard lock(mutex_);
+  messages_since_start_ = std::move(since_start);
+}
+
 v1::Ledger Ledger::Read() const {
   v1::Ledger out;
   const std::lock_guard lock(mutex_);
@@ -87,6 +92,7 @@ v1::Ledger Ledger::Read() const {
     counters_[static_cast<std::size_t>(category)].ReadInto(tally);
   });
   duplicates_.ReadInto(*out.mutable_duplicates());
+  if (messages_since_start_) ReadMessages(messages_since_start_(), out);
   ReadGauges(out);
   return out;
 }
@@ -98,9 +104,26 @@ v1::Ledger Ledger::Reset() {
     counters_[static_cast<std::size_t>(category)].TakeInto(tally);
   });
   duplicates_.TakeInto(*out.mutable_duplicates());
+  if (messages_since_start_) {
+    const v1::MessageCounts now = messages_since_start_();
+    ReadMessages(now, out);
+    messages_at_reset_ = now;
+  }
   ReadGauges(out);
   ResetGauges();
   return out;
+}
+
+void Ledger::ReadMessages(const v1::MessageCounts& messages_now, v1::Ledger& out) const {
+  v1::MessageCounts& counts = *out.mutable_messages();
+  const auto* const reflection = v1::MessageCounts::GetReflection();
+  const auto* const type = v1::MessageCounts::GetDescriptor();
+  for (int i = 0; i < type->field_count(); ++i) {  // all of them are int64
+    const auto* const field = type->field(i);
+    reflection->SetInt64(&counts, field,
+                         reflection->GetInt64(messages_now, field) -
+                             reflection->GetInt64(messages_at_reset_, field));
+  }
 }
 
 void Ledger::ReadGauges(v1::Ledger& out) const {

@@ -50,6 +50,10 @@ class Ledger final : public rpc::CallObserver {
   // The queue before the pool. The functions may run as long as the ledger answers.
   void SetQueue(std::function<QueueCounts()> counts, std::function<void()> reset_most);
   void AddLoop(rpc::CompletionLoop& loop);
+  // The counts of messages since the service started; they only grow, so that the ledger takes off
+  // what there was at the last reset and no count is lost. The function may run as long as the
+  // ledger answers.
+  void SetMessages(std::function<v1::MessageCounts()> since_start);
   v1::Ledger Read() const;
   // Answers with the counts as they were. A call that ends meanwhile stands before or after, not in
   // both; what is held now counts as the most so far.
@@ -64,6 +68,8 @@ class Ledger final : public rpc::CallObserver {
     void TakeInto(v1::Tally& tally);
   };
 
+  // Under mutex_. messages_now: what there is since the service started.
+  void ReadMessages(const v1::MessageCounts& messages_now, v1::Ledger& out) const;
   void ReadGauges(v1::Ledger& out) const;  // under mutex_
   void ResetGauges();                      // under mutex_
 
@@ -79,6 +85,8 @@ class Ledger final : public rpc::CallObserver {
   std::function<QueueCounts()> queue_counts_;
   std::function<void()> reset_queue_most_;
   std::vector<rpc::CompletionLoop*> loops_;
+  std::function<v1::MessageCounts()> messages_since_start_;
+  v1::MessageCounts messages_at_reset_;
 };
 
 }  // namespace lockstep::control

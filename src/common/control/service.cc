@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/limits.h"
@@ -35,6 +37,31 @@ StatusOr<std::vector<fault::Rule>> ReadRules(const v1::SetFaultsRequest& request
   }
   if (!violations.empty()) return violations.ToStatus();
   return rules;
+}
+
+Status RequireMessageId(const std::string& message_id) {
+  Violations violations;
+  violations.RequireText("message_id", message_id, limits::kMessageIdBytesMax);
+  return violations.ToStatus();
+}
+
+// The request as the port gets it: with what an unset field stands for.
+StatusOr<v1::ListMessagesRequest> ReadListMessages(v1::ListMessagesRequest request) {
+  using message::v1::StoredMessage;
+  Violations violations;
+  if (!StoredMessage::Box_IsValid(request.box()))
+    violations.Add(
+        "box", fmt::format("must be a box by its name, is {}", static_cast<int>(request.box())));
+  violations.RequireRange("page_size", request.page_size(), 0, limits::kPageSizeMax);
+  violations.RequireText("destination", request.destination(), limits::kDestinationBytesMax,
+                         Violations::Empty::kAllowed);
+  violations.RequireText("message_id", request.message_id(), limits::kMessageIdBytesMax,
+                         Violations::Empty::kAllowed);
+  if (!violations.empty()) return violations.ToStatus();
+  if (request.box() == StoredMessage::BOX_UNSPECIFIED)
+    request.set_box(StoredMessage::BOX_DEAD_LETTERS);
+  if (request.page_size() == 0) request.set_page_size(limits::kPageSizeDefault);
+  return request;
 }
 
 }  // namespace
@@ -125,6 +152,73 @@ grpc::Status ControlService::ListCalls(grpc::ServerContext* /*context*/,
     out.set_shell(call.shell);
   }
   return grpc::Status::OK;
+}
+
+template <class Response>
+grpc::Status ControlService::AskMessages(const std::function<StatusOr<Response>(MessagePort&)>& ask,
+                                         Response* response) {
+  const std::shared_lock lock(messages_mutex_);
+  if (messages_closed_) {
+    return Answer(MakeError(StatusCode::kUnavailable, "STOPPING",
+                            "the server is stopping; its messages can no longer be looked at"));
+  }
+  if (messages_ == nullptr) {
+    return Answer(MakeError(StatusCode::kUnimplemented, "NO_MESSAGES",
+                            "this server neither sends nor takes messages; ask one that does"));
+  }
+  StatusOr<Response> answer = ask(*messages_);
+  if (!answer.ok()) return Answer(answer.status());
+  *response = *std::move(answer);
+  return grpc::Status::OK;
+}
+
+grpc::Status ControlService::GetBacklog(grpc::ServerContext* /*context*/,
+                                        const v1::GetBacklogRequest* /*request*/,
+                                        message::v1::Backlog* response) {
+  return AskMessages<message::v1::Backlog>([](MessagePort& port) { return port.GetBacklog(); },
+                                           response);
+}
+
+grpc::Status ControlService::ListMessages(grpc::ServerContext* /*context*/,
+                                          const v1::ListMessagesRequest* request,
+                                          v1::ListMessagesResponse* response) {
+  const StatusOr<v1::ListMessagesRequest> read = ReadListMessages(*request);
+  if (!read.ok()) return Answer(read.status());
+  return AskMessages<v1::ListMessagesResponse>(
+      [&read](MessagePort& port) { return port.ListMessages(*read); }, response);
+}
+
+grpc::Status ControlService::RedriveMessage(grpc::ServerContext* /*context*/,
+                                            const v1::RedriveMessageRequest* request,
+                                            message::v1::StoredMessage* response) {
+  const Status valid = RequireMessageId(request->message_id());
+  if (!valid.ok()) return Answer(valid);
+  const grpc::Status status = AskMessages<message::v1::StoredMessage>(
+      [request](MessagePort& port) { return port.Redrive(request->message_id()); }, response);
+  if (status.ok()) log::Info("message_redriven", {{"message_id", request->message_id()}});
+  return status;
+}
+
+grpc::Status ControlService::DropMessage(grpc::ServerContext* /*context*/,
+                                         const v1::DropMessageRequest* request,
+                                         message::v1::StoredMessage* response) {
+  const Status valid = RequireMessageId(request->message_id());
+  if (!valid.ok()) return Answer(valid);
+  const grpc::Status status = AskMessages<message::v1::StoredMessage>(
+      [request](MessagePort& port) { return port.Drop(request->message_id()); }, response);
+  if (status.ok()) log::Info("message_dropped", {{"message_id", request->message_id()}});
+  return status;
+}
+
+void ControlService::UseMessages(MessagePort& messages) {
+  const std::lock_guard lock(messages_mutex_);
+  messages_ = &messages;
+}
+
+void ControlService::CloseMessages() {
+  const std::lock_guard lock(messages_mutex_);
+  messages_closed_ = true;
+  messages_ = nullptr;
 }
 
 void ControlService::ReadFaults(v1::ListFaultsResponse& response) const {

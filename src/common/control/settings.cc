@@ -34,6 +34,12 @@ void CheckTimeout(std::string_view field, const google::protobuf::Duration& valu
     violations.RequireTimeout(field, rpc::ToDuration(value));
 }
 
+void CheckLongTime(std::string_view field, const google::protobuf::Duration& value,
+                   Violations& violations) {
+  if (RequireWellFormed(field, value, violations))
+    violations.RequireTimeout(field, rpc::ToDuration(value), limits::kLongTimeMax);
+}
+
 void CheckReserve(std::string_view field, const google::protobuf::Duration& value,
                   Violations& violations) {
   if (!RequireWellFormed(field, value, violations)) return;
@@ -147,6 +153,20 @@ constexpr Row kOrderRows[] = {
      [](std::string_view field, const Settings& settings, Violations& violations) {
        violations.RequireRange(field, settings.order().pool_queue(), 0, limits::kPoolQueueMax);
      }},
+    {"order.copy_age_max",
+     [](const Settings& from, Settings& to) {
+       *to.mutable_order()->mutable_copy_age_max() = from.order().copy_age_max();
+     },
+     [](std::string_view field, const Settings& settings, Violations& violations) {
+       CheckLongTime(field, settings.order().copy_age_max(), violations);
+     }},
+    {"order.validation_limit",
+     [](const Settings& from, Settings& to) {
+       *to.mutable_order()->mutable_validation_limit() = from.order().validation_limit();
+     },
+     [](std::string_view field, const Settings& settings, Violations& violations) {
+       CheckLongTime(field, settings.order().validation_limit(), violations);
+     }},
 };
 
 std::vector<const Row*> AllRows(bool with_order) {
@@ -211,6 +231,8 @@ OrderSettings DefaultOrderSettings() {
   rpc::SetDuration(Duration::zero(), settings.mutable_reserve());
   settings.set_pool_threads(limits::kPoolThreadsDefault);
   settings.set_pool_queue(limits::kPoolQueueDefault);
+  rpc::SetDuration(limits::kCopyAgeMaxDefault, settings.mutable_copy_age_max());
+  rpc::SetDuration(limits::kValidationLimitDefault, settings.mutable_validation_limit());
   return settings;
 }
 
