@@ -193,7 +193,8 @@ TEST_CASE("gauges: calls now, most and abandoned, threads held, the queue, since
   CHECK(rpc::ToTime(counts.since_time()) == clock.WallNow());
 }
 
-TEST_CASE("messages are counted from the last reset on; without a service that has them, absent") {
+TEST_CASE(
+    "messages are counted from the last reset on, and absent without a service that has them") {
   rpc::CallTable calls;
   Ledger ledger("order", calls);
   CHECK(!ledger.Read().has_messages());
