@@ -16,6 +16,7 @@
 
 #include "common/fault/injector.h"
 #include "common/rpc/server_call.h"
+#include "common/rpc/server_stream.h"
 
 namespace lockstep::rpc {
 
@@ -38,6 +39,21 @@ class MethodList {
     methods_.push_back(std::make_unique<typename Call::template Method<Base>>(
         std::move(method), site, raw, request,
         [&owner, handle](Call& call) { (owner.*handle)(call); }));
+  }
+
+  // The same for a method that answers with a stream.
+  template <class Raw, class Base, class Owner, class Request, class Response>
+  void AddStream(std::string_view name, Raw& raw,
+                 void (Base::*request)(grpc::ServerContext*, grpc::ByteBuffer*,
+                                       grpc::ServerAsyncWriter<grpc::ByteBuffer>*,
+                                       grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*),
+                 Owner& owner, void (Owner::*handle)(ServerStream<Request, Response>&)) {
+    using Stream = ServerStream<Request, Response>;
+    std::string method = service_ + "/" + std::string(name);
+    fault::Site& site = faults_.AddSite(method);
+    methods_.push_back(std::make_unique<typename Stream::template Method<Base>>(
+        std::move(method), site, raw, request,
+        [&owner, handle](Stream& stream) { (owner.*handle)(stream); }));
   }
 
   std::vector<MethodBase*> all() const {

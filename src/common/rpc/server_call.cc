@@ -37,6 +37,17 @@ Status CallsInFlightMax(int calls_max) {
       std::move(detail));
 }
 
+Status StreamsMax() {
+  ErrorDetail detail;
+  detail.reason = "STREAMS_MAX";
+  detail.metadata = {{"limit", "streams_max"}};
+  detail.retry_after = limits::kRetryAfterUnreachable;
+  return MakeError(StatusCode::kResourceExhausted,
+                   fmt::format("{} streams are open, the most that a server takes; try again later",
+                               limits::kStreamsMax),
+                   std::move(detail));
+}
+
 }  // namespace
 
 Budget BudgetAtArrival(Deadline sent, SteadyTime arrival, const CallRules& rules) {
@@ -53,14 +64,24 @@ Status BudgetGone(std::string_view when) {
           when));
 }
 
+Status ServerIsStopping() {
+  ErrorDetail detail;
+  detail.reason = "STOPPING";
+  detail.retry_after = limits::kRetryAfterUnreachable;
+  return MakeError(StatusCode::kUnavailable, "the server is stopping; try again",
+                   std::move(detail));
+}
+
 void FillReceipt(const ReceiptBasis& basis, SteadyTime now, call::v1::Receipt& receipt) {
   receipt.set_node(basis.node);
   receipt.set_method(basis.method);
   if (receipt.shell() == call::v1::SHELL_UNSPECIFIED) receipt.set_shell(basis.shell);
   SetTime(basis.arrival_wall, receipt.mutable_arrival_time());
-  SetDuration(basis.budget.deadline.Remaining(basis.arrival), receipt.mutable_budget());
-  receipt.set_budget_source(basis.budget.from_caller ? call::v1::BUDGET_SOURCE_CALLER
-                                                     : call::v1::BUDGET_SOURCE_SERVER_LIMIT);
+  if (basis.budget.deadline.is_finite()) {
+    SetDuration(basis.budget.deadline.Remaining(basis.arrival), receipt.mutable_budget());
+    receipt.set_budget_source(basis.budget.from_caller ? call::v1::BUDGET_SOURCE_CALLER
+                                                       : call::v1::BUDGET_SOURCE_SERVER_LIMIT);
+  }
   SetDuration(now - basis.arrival, receipt.mutable_total());
 }
 
@@ -76,10 +97,10 @@ void RecordEnd(const CallRules& rules, const EndedCall& call, const Status& stat
                                {"peer", peer}});
 }
 
-ServerCallBase::ServerCallBase(MethodBase& method, CompletionLoop& loop,
+ServerCallBase::ServerCallBase(Kind kind, MethodBase& method, CompletionLoop& loop,
                                grpc::ServerCompletionQueue& queue, CallRules& rules,
                                LiveCalls& live)
-    : method_(method), loop_(loop), queue_(queue), rules_(rules), live_(live) {
+    : kind_(kind), method_(method), loop_(loop), queue_(queue), rules_(rules), live_(live) {
   live_.Add();
   context_.AsyncNotifyWhenDone(over_tag_.Tag());
 }
@@ -94,11 +115,11 @@ void ServerCallBase::Requested(bool ok) {
   method_.Accept(loop_, queue_, rules_, live_);
   arrival_ = Now();
   arrival_wall_ = std::chrono::system_clock::now();
-  budget_ = BudgetAtArrival(FromTimespec(context_.raw_deadline()), arrival_, rules_);
-  const int in_flight = rules_.calls.Add(*this);
-  const int in_flight_max = rules_.calls_in_flight_max.load(std::memory_order_relaxed);
-  if (in_flight > in_flight_max) {
-    Fail(CallsInFlightMax(in_flight_max));
+  const Deadline sent = FromTimespec(context_.raw_deadline());
+  budget_ = kind_ == Kind::kStream ? Budget{sent, sent.is_finite()}
+                                   : BudgetAtArrival(sent, arrival_, rules_);
+  if (const Status admitted = Admit(); !admitted.ok()) {
+    Fail(admitted);
     return;
   }
   const Duration delay = method_.site().Strike();
@@ -109,6 +130,15 @@ void ServerCallBase::Requested(bool ok) {
   const Deadline until = Deadline::After(arrival_, delay);
   const bool drop = rules_.drop_expired.load(std::memory_order_relaxed);
   delay_.emplace(*this, drop ? Sooner(until, budget_.deadline) : until);
+}
+
+Status ServerCallBase::Admit() {
+  const int in_flight = rules_.calls.Add(*this);
+  const bool too_many_streams =
+      kind_ == Kind::kStream && rules_.streams.fetch_add(1) >= limits::kStreamsMax;
+  const int in_flight_max = rules_.calls_in_flight_max.load(std::memory_order_relaxed);
+  if (in_flight > in_flight_max) return CallsInFlightMax(in_flight_max);
+  return too_many_streams ? StreamsMax() : OkStatus();
 }
 
 // Only this thread runs what is posted to the loop, so the delay cannot end before this has
@@ -179,10 +209,24 @@ void ServerCallBase::LeaveIfOver() {
 void ServerCallBase::CountEnd(const Status& status) {
   LOCKSTEP_CHECK(!ended_.exchange(true));  // an answer is given once
   const SteadyTime now = Now();
-  RecordEnd(rules_,
-            {method_.name(), status.code(), now - arrival_, begun_, budget_.deadline.Passed(now),
-             Abandoned(now), duplicate_},
-            status, status.ok() ? std::string() : context_.peer());
+  EndedCall call{
+      method_.name(), status.code(), now - arrival_, begun_, budget_.deadline.Passed(now),
+      Abandoned(now), duplicate_};
+  Status seen = status;
+  if (kind_ == Kind::kStream) {
+    rules_.streams.fetch_sub(1);
+    // A stream mostly waits, and a caller that leaves, or its deadline, is how it usually ends:
+    // neither is work done in vain.
+    if (begun_) call.took = Duration::zero();
+    if (begun_ && call.abandoned) {
+      seen = OkStatus();
+      call.code = StatusCode::kOk;
+      call.late = call.abandoned = false;
+    } else if (DetailOf(status).reason == "STOPPING") {
+      seen = OkStatus();  // no failure to tell of
+    }
+  }
+  RecordEnd(rules_, call, seen, seen.ok() ? std::string() : context_.peer());
   rules_.calls.Remove(*this);
 }
 
@@ -192,13 +236,7 @@ void ServerCallBase::Fail(const Status& status, call::v1::Receipt* receipt) {
   CompleteReceipt(filled);
   const grpc::Status answer = ToGrpcStatus(status, &filled);
   CountEnd(status);
-  writer_.FinishWithError(answer, answered_tag_.Tag());
-}
-
-void ServerCallBase::Send(const grpc::ByteBuffer& response, const std::string& trailer) {
-  if (!trailer.empty()) context_.AddTrailingMetadata("lockstep-receipt", trailer);
-  CountEnd(OkStatus());
-  writer_.Finish(response, grpc::Status::OK, answered_tag_.Tag());
+  SendError(answer);
 }
 
 void ServerCallBase::CompleteReceipt(call::v1::Receipt& receipt) const {

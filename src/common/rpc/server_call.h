@@ -9,6 +9,8 @@
 //
 // The request is taken as bytes and parsed here, so that a request that cannot be parsed is an
 // INVALID_ARGUMENT which names the field, and not gRPC's INTERNAL.
+//
+// What arrives and ends in the same way but is answered by many pieces: server_stream.h.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -44,7 +46,8 @@ struct CallRules {
   std::atomic<bool> drop_expired = true;
   std::atomic<int> calls_in_flight_max = limits::kCallsInFlightDefault;
   std::atomic<Duration::rep> call_limit = Duration(limits::kCallLimitDefault).count();
-  DelayTimer delays;  // of faults
+  std::atomic<int> streams = 0;  // open now; they are calls as well
+  DelayTimer delays;             // of faults
 };
 
 // The budget of a call that arrived now: the caller's deadline, or the server's own limit where
@@ -62,7 +65,7 @@ struct ReceiptBasis {
   call::v1::Shell shell;
   WallTime arrival_wall;
   SteadyTime arrival;
-  Budget budget;
+  Budget budget;  // a stream without a deadline has none, and its receipt says nothing of it
 };
 // Fills what is not filled yet; total is counted until now.
 void FillReceipt(const ReceiptBasis& basis, SteadyTime now, call::v1::Receipt& receipt);
@@ -73,6 +76,9 @@ void RecordEnd(const CallRules& rules, const EndedCall& call, const Status& stat
 
 // What a budget that is gone is answered with. when: "on arrival", "before the commit".
 Status BudgetGone(std::string_view when);
+
+// What a stream is ended with because its server stops: UNAVAILABLE, reason STOPPING.
+Status ServerIsStopping();
 
 // Counts the call objects of a server, those that wait for a request among them, so that it can
 // tell when the last has gone. Threads: any.
@@ -147,37 +153,41 @@ class ServerCallBase : private CallTable::Entry {
   void Fail(const Status& status, call::v1::Receipt* receipt = nullptr);
 
  protected:
-  ServerCallBase(MethodBase& method, CompletionLoop& loop, grpc::ServerCompletionQueue& queue,
-                 CallRules& rules, LiveCalls& live);
+  enum class Kind { kUnary, kStream };
+
+  ServerCallBase(Kind kind, MethodBase& method, CompletionLoop& loop,
+                 grpc::ServerCompletionQueue& queue, CallRules& rules, LiveCalls& live);
   ~ServerCallBase() override;
 
-  // Ends the call with OK. trailer: the receipt in one line, where the response has no field for
-  // it; may be empty.
-  void Send(const grpc::ByteBuffer& response, const std::string& trailer);
   std::string ReceiptLine() const;
   void CompleteReceipt(call::v1::Receipt& receipt) const;
+  void CountEnd(const Status& status);
 
   virtual Status Parse(grpc::ByteBuffer& bytes) = 0;
   virtual void Handle() = 0;
+  // Hands the error to gRPC with AnsweredTag, now or when what is under way has gone out. The end
+  // is counted already; may destroy the object.
+  virtual void SendError(const grpc::Status& status) = 0;
 
-  // For the concrete call, which asks gRPC for a request with these.
+  // For the concrete call, which asks gRPC for a request with these, and answers it.
   grpc::ServerContext context_;
   grpc::ByteBuffer request_bytes_;
-  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
   void* RequestedTag() { return requested_tag_.Tag(); }
+  void* AnsweredTag() { return answered_tag_.Tag(); }
 
- private:
-  // One of the three things that a queue can say of a call.
+  // One of the things that a queue can say of a call.
+  template <class Call>
   class Said final : public Operation {
    public:
-    Said(ServerCallBase& call, void (ServerCallBase::*said)(bool)) : call_(call), said_(said) {}
+    Said(Call& call, void (Call::*said)(bool)) : call_(call), said_(said) {}
     void Complete(bool ok) noexcept override { (call_.*said_)(ok); }
 
    private:
-    ServerCallBase& call_;
-    void (ServerCallBase::*said_)(bool);
+    Call& call_;
+    void (Call::*said_)(bool);
   };
 
+ private:
   // A fault's delay, in flight on the loop: whoever stops the loop cuts it short.
   class Delay final : public DelayTimer::Waiting, public CompletionLoop::InFlight {
    public:
@@ -199,17 +209,18 @@ class ServerCallBase : private CallTable::Entry {
   void Delayed();
   void Begin(SteadyTime now);
   void LeaveIfOver();
-  void CountEnd(const Status& status);
+  Status Admit();
   CallTable::Description Describe() const override;
 
+  const Kind kind_;
   MethodBase& method_;
   CompletionLoop& loop_;
   grpc::ServerCompletionQueue& queue_;
   CallRules& rules_;
   LiveCalls& live_;
-  Said requested_tag_{*this, &ServerCallBase::Requested};
-  Said over_tag_{*this, &ServerCallBase::Over};
-  Said answered_tag_{*this, &ServerCallBase::Answered};
+  Said<ServerCallBase> requested_tag_{*this, &ServerCallBase::Requested};
+  Said<ServerCallBase> over_tag_{*this, &ServerCallBase::Over};
+  Said<ServerCallBase> answered_tag_{*this, &ServerCallBase::Answered};
 
   SteadyTime arrival_{};
   WallTime arrival_wall_{};
@@ -274,7 +285,9 @@ class ServerCall final : public ServerCallBase {
     bool own_buffer = false;
     grpc::ByteBuffer bytes;
     grpc::SerializationTraits<Response>::Serialize(response, &bytes, &own_buffer);
-    Send(bytes, trailer);
+    if (!trailer.empty()) context_.AddTrailingMetadata("lockstep-receipt", trailer);
+    CountEnd(OkStatus());
+    writer_.Finish(bytes, grpc::Status::OK, AnsweredTag());
   }
   void Finish(Response&& response) { Finish(response); }
 
@@ -290,13 +303,17 @@ class ServerCall final : public ServerCallBase {
  private:
   ServerCall(MethodBase& method, Handler& handler, CompletionLoop& loop,
              grpc::ServerCompletionQueue& queue, CallRules& rules, LiveCalls& live)
-      : ServerCallBase(method, loop, queue, rules, live), handler_(handler) {}
+      : ServerCallBase(Kind::kUnary, method, loop, queue, rules, live), handler_(handler) {}
 
   Status Parse(grpc::ByteBuffer& bytes) override { return ParseRequest(bytes, request_); }
   void Handle() override { handler_(*this); }
+  void SendError(const grpc::Status& status) override {
+    writer_.FinishWithError(status, AnsweredTag());
+  }
 
   Handler& handler_;
   Request request_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
 };
 
 }  // namespace lockstep::rpc
