@@ -84,15 +84,20 @@ inline constexpr std::size_t kEnvelopePayloadBytesMax = 64
 inline constexpr std::size_t kDeliverBytesMax = 512 << 10;  // of a Deliver, under kMessageBytesMax
 inline constexpr std::size_t kMessageIdBytesMax = 100;      // a UUID, or a feed's id and a number
 inline constexpr std::size_t kMessageTypeBytesMax =
-    100;  // "lockstep.restaurant.v1.…": ours have 50
+    100;                                      // "lockstep.restaurant.v1.…": ours have 50
+inline constexpr int kTypeVersionMax = 1000;  // of a message; ours have 1
 inline constexpr std::size_t kDestinationBytesMax = 300;  // a role, or HOST:PORT: names have 253
+inline constexpr int kCallerMailboxesMax = 256;           // connections to mailboxes of callers
 inline constexpr int kDeliverWaitingMax = 10'000;         // messages that wait for the store thread
 inline constexpr int kMessageAttempts = 8;                // tries of a message that is refused
 inline constexpr auto kDeliverTimeout = 5s;               // of a Deliver
 inline constexpr auto kRelayBackoffMin = 50ms;            // before the second try
-inline constexpr auto kRelayBackoffMax = 2s;     // before any: so late a peer that returns is heard
-inline constexpr auto kRelayLease = 2s;          // until another process takes a relay's work over
-inline constexpr auto kMessageRetention = 1h;    // of sent and heard messages
+inline constexpr auto kRelayBackoffMax = 2s;  // before any: so late a peer that returns is heard
+inline constexpr auto kRelayLease = 2s;       // until another process takes a relay's work over
+inline constexpr int kRelayKeysHeldMax = 10'000;  // keys of a destination that wait for a retry
+inline constexpr auto kPurgeInterval = 1s;        // between looks for what can be purged
+inline constexpr auto kPurgePause = 20ms;      // between purges while there is more: 25,000 rows/s
+inline constexpr auto kMessageRetention = 1h;  // of sent and heard messages
 inline constexpr auto kOtherProcessPoll = 20ms;  // until a commit of another process is noticed
 inline constexpr int kFeedPieceChanges = 256;    // changes of a piece of a feed
 inline constexpr std::size_t kFeedPieceBytes =

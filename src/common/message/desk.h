@@ -31,10 +31,13 @@ class Desk {
   StatusOr<Page> List(v1::StoredMessage::Box box, const std::string& destination,
                       const std::string& message_id, int count_max) const;
   // One that was given up. To self: it is handled again at once, and stays if it is refused again.
+  // box of the answer: where it lies now, unspecified once it was handled.
   StatusOr<v1::StoredMessage> Redrive(const std::string& message_id);
   StatusOr<v1::StoredMessage> Drop(const std::string& message_id);
 
  private:
+  StatusOr<v1::StoredMessage> HandleAgain(v1::StoredMessage message);
+
   store::StoreFile& file_;
   Relay& relay_;
   Mailbox& mailbox_;

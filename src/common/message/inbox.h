@@ -13,4 +13,7 @@ namespace lockstep::message {
 // Within a transaction. True: it was not heard before, and is now.
 StatusOr<bool> EnterIntoInbox(store::Database& database, std::string_view message_id, WallTime now);
 
+// Whether it was heard. Changes nothing.
+StatusOr<bool> IsInInbox(store::Database& database, std::string_view message_id);
+
 }  // namespace lockstep::message

@@ -21,7 +21,7 @@ class Transport {
   // Delivers a batch. done runs once, on any thread, perhaps before this returns: what became of
   // each message, in order; or an error for all of them, and then nobody knows which were taken.
   // RESOURCE_EXHAUSTED with retry_after: the receiver has too much to do.
-  virtual void Deliver(const std::string& destination, const std::vector<v1::Envelope>& batch,
+  virtual void Deliver(const std::string& destination, std::vector<v1::Envelope> batch,
                        Deadline deadline,
                        AnyInvocable<void(StatusOr<std::vector<Taken>>)> done) = 0;
   // OK if messages for it can be sent at all: FAILED_PRECONDITION, reason PEER_UNKNOWN, else.
