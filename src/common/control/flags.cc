@@ -1,10 +1,12 @@
 #include "common/control/flags.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <map>
@@ -18,15 +20,20 @@ namespace {
 
 constexpr int kExitUsage = 2;
 
-std::string AddressProblem(const std::string& text) {
+// Of HOST:PORT; -1 if it is none.
+int PortOf(const std::string& text) {
   const std::size_t colon = text.rfind(':');
   int port = -1;
   if (colon != std::string::npos && colon > 0) {
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data() + colon + 1, end, port);
-    if (error != std::errc{} || stop != end) port = -1;
+    if (error != std::errc{} || stop != end || port > 65535) port = -1;
   }
-  if (port >= 0 && port <= 65535) return "";
+  return port;
+}
+
+std::string AddressProblem(const std::string& text) {
+  if (PortOf(text) >= 0) return "";
   return fmt::format("{} is no HOST:PORT with a port of 0 to 65535; 0 takes a free one",
                      Quoted(text));
 }
@@ -90,6 +97,45 @@ void AddFlags(CLI::App& app, Raw& raw) {
       ->capture_default_str();
 }
 
+using Peers = std::map<std::string, std::vector<std::string>>;
+
+// "order=127.0.0.1:50051,127.0.0.1:50081" into peers; what is wrong with it, or nothing.
+std::string ReadPeer(const std::string& text, Peers& peers) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) {
+    return fmt::format("{} is no NAME=HOST:PORT[,HOST:PORT...]", Quoted(text));
+  }
+  const std::string name = text.substr(0, equals);
+  Violations violations;
+  if (!violations.RequireId("the name of a peer", name)) return MessageOf(violations.ToStatus());
+  std::vector<std::string> addresses;
+  for (std::size_t begin = equals + 1; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    addresses.push_back(text.substr(begin, end - begin));
+    const std::string& address = addresses.back();
+    if (PortOf(address) < 1) {
+      return fmt::format("{} of peer {} is no HOST:PORT with a port of 1 to 65535", Quoted(address),
+                         name);
+    }
+    if (std::count(addresses.begin(), addresses.end(), address) > 1) {
+      return fmt::format("peer {} has the address {} twice", name, address);
+    }
+    begin = end + 1;
+  }
+  if (!peers.emplace(name, std::move(addresses)).second) {
+    return fmt::format("peer {} is given twice; all its addresses go into one: {}=A,B", name, name);
+  }
+  return "";
+}
+
+std::string PeersText(const Peers& peers) {
+  std::string text;
+  for (const auto& [name, addresses] : peers) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", name, fmt::join(addresses, ","));
+  }
+  return text;
+}
+
 Status CheckNode(const std::string& node) {
   Violations violations;
   violations.RequireId("--node", node);
@@ -144,6 +190,24 @@ void AddAddressFlag(CLI::App& app, const std::string& name, std::string& value,
       ->check(CLI::Validator([](std::string& text) { return AddressProblem(text); }, "", "address"))
       ->type_name("HOST:PORT")
       ->capture_default_str();
+}
+
+void AddPeerFlag(CLI::App& app, Peers& peers) {
+  app.add_option_function<std::vector<std::string>>(
+         "--peer",
+         [&peers](const std::vector<std::string>& texts) {
+           Peers given;
+           for (const std::string& text : texts) {
+             const std::string problem = ReadPeer(text, given);
+             if (!problem.empty()) throw CLI::ValidationError("--peer", problem);
+           }
+           given.merge(peers);
+           peers = std::move(given);
+         },
+         "where messages for a role go and its feed is; repeatable, and a role can have several "
+         "addresses")
+      ->type_name("NAME=HOST:PORT[,HOST:PORT...]")
+      ->default_str(PeersText(peers));
 }
 
 std::optional<Started> ReadFlags(int argc, char** argv, const ProgramSpec& spec, int& exit_status) {

@@ -1,8 +1,10 @@
 // The command line of a server.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/base/limits.h"
 #include "common/base/log.h"
@@ -27,5 +29,9 @@ void AddDurationFlag(CLI::App& app, const std::string& name, Duration& value,
 // A flag whose value is an address: "127.0.0.1:50051".
 void AddAddressFlag(CLI::App& app, const std::string& name, std::string& value,
                     const std::string& description);
+// --peer NAME=HOST:PORT[,HOST:PORT...], repeatable: role of a peer → its addresses. What peers
+// holds already are the defaults; a name that is given takes the place of its default. Given twice
+// for a name, or with an address twice: refused.
+void AddPeerFlag(CLI::App& app, std::map<std::string, std::vector<std::string>>& peers);
 
 }  // namespace lockstep::control

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "common/message/tables.h"
+
 namespace lockstep::consumer {
 namespace {
 
@@ -11,7 +13,7 @@ using store::Database;
 using store::Statement;
 
 // Times are nanoseconds since 1970, amounts are billionths of a unit. Scripts are only ever added.
-constexpr std::array<std::string_view, 1> kScripts = {R"sql(
+constexpr std::string_view kRecords = R"sql(
 CREATE TABLE consumers (
   consumer_id TEXT NOT NULL PRIMARY KEY,
   display_name TEXT NOT NULL,
@@ -22,7 +24,9 @@ CREATE TABLE consumers (
   create_time INTEGER NOT NULL,
   update_time INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-)sql"};
+)sql";
+constexpr std::array<std::string_view, 4> kScripts = {kRecords, message::kMessageTables,
+                                                      message::kFeedTables, message::kFeedTable};
 
 constexpr std::string_view kWrite =
     "INSERT INTO consumers (consumer_id, display_name, state, limit_currency, limit_nanos, "

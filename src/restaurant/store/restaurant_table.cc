@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/message/tables.h"
+
 namespace lockstep::restaurant {
 namespace {
 
@@ -14,7 +16,7 @@ using store::Statement;
 
 // Times are nanoseconds since 1970, amounts are billionths of a unit; the prices of a menu are in
 // the currency of its restaurant's minimum. Scripts are only ever added.
-constexpr std::array<std::string_view, 1> kScripts = {R"sql(
+constexpr std::string_view kRecords = R"sql(
 CREATE TABLE restaurants (
   restaurant_id TEXT NOT NULL PRIMARY KEY,
   display_name TEXT NOT NULL,
@@ -41,7 +43,9 @@ CREATE TABLE menu_items (
   category TEXT NOT NULL,
   PRIMARY KEY (restaurant_id, menu_item_id)
 ) STRICT, WITHOUT ROWID;
-)sql"};
+)sql";
+constexpr std::array<std::string_view, 4> kScripts = {kRecords, message::kMessageTables,
+                                                      message::kFeedTables, message::kFeedTable};
 
 constexpr std::string_view kWrite =
     "INSERT INTO restaurants (restaurant_id, display_name, opening_state, currency, minimum_nanos, "
