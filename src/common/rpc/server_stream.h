@@ -16,6 +16,8 @@
 // streams that stay open ends them at the beginning of the stop.
 #pragma once
 
+#include <grpcpp/support/async_stream.h>
+
 #include <optional>
 
 #include "common/rpc/server_call.h"
