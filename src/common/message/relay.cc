@@ -200,8 +200,10 @@ SteadyTime Relay::Parts::PumpAll() {
   for (const auto& [destination, sender] : senders_) next = std::min(next, sender->Pump());
   // Addresses of callers come and go.
   if (senders_.size() > static_cast<std::size_t>(limits::kCallerMailboxesMax)) {
-    std::erase_if(senders_, [now = Clock::Real().Now()](const auto& entry) {
-      return entry.second->idle(now);
+    const SteadyTime now = Clock::Real().Now();
+    const std::lock_guard lock(counts_mutex_);
+    std::erase_if(senders_, [&](const auto& entry) {
+      return entry.second->idle(now) && sent_.erase(entry.first) <= 1;
     });
   }
   return next;

@@ -51,16 +51,25 @@ SteadyTime RelaySender::Pump() {
 
 bool RelaySender::HaveLease() {
   if (lease_until_ > now_) return true;
-  if (asking_ || !more_) return false;
+  if (asking_ || !HasWork()) return false;
   if (now_ < not_before_) {
     WantAt(not_before_);
     return false;
   }
   if (Status status = context_.transport.Knows(destination_); !status.ok()) {
     context_.report(destination_, {.error = ErrorText(status)});
-    more_ = false;  // until the next commit; it is nothing that passes
+    Forget();  // until the next commit: it is nothing that passes
     return false;
   }
+  // Who takes the lease without need keeps it from who needs it next.
+  const StatusOr<bool> waits = SomethingWaits(context_.database, destination_);
+  if (!waits.ok()) {
+    BackOff(waits.status());
+    return false;
+  }
+  Forget();
+  more_ = *waits;
+  if (!more_) return false;
   const StatusOr<Lease> lease = ReadLease(context_.database, destination_);
   if (!lease.ok()) {
     BackOff(lease.status());
@@ -72,7 +81,6 @@ bool RelaySender::HaveLease() {
     WantAt(now_ + std::min<Duration>(lease->until - wall, context_.options.lease));
     return false;
   }
-  Forget();
   AskForLease();
   return false;
 }
@@ -118,6 +126,7 @@ void RelaySender::RenewLease() {
 
 // Begins anew from the file: another process may have changed what is known here.
 void RelaySender::Forget() {
+  more_ = false;
   cursor_ = 0;
   buffer_.clear();
   held_.clear();
@@ -131,7 +140,8 @@ void RelaySender::ProbeDue() {
   if (now_ >= due_first_) {
     due_first_ = SteadyTime::max();
     for (auto& [key, held] : held_) {
-      if (held.probe) continue;
+      // One whose last try is not written yet is looked at again once it is.
+      if (held.probe || busy_.contains(held.sequence)) continue;
       if (held.due <= now_) {
         held.probe = true;
         GoBackTo(held.sequence);
@@ -148,8 +158,11 @@ void RelaySender::Fill() {
   // Marks that do not come back must not let busy_ grow.
   const auto busy_max = (kDepth + 4) * static_cast<std::size_t>(context_.options.batch_max);
   if (busy_.size() >= busy_max) return;
-  const StatusOr<bool> all = ReadWaiting(context_.database, destination_, cursor_, kScanRows,
-                                         [this](const WaitingRow& row) { return Look(row); });
+  Marks marks;
+  const StatusOr<bool> all =
+      ReadWaiting(context_.database, destination_, cursor_, kScanRows,
+                  [this, &marks](const WaitingRow& row) { return Look(row, marks); });
+  if (!marks.empty()) Write(std::move(marks));
   if (!all.ok()) {
     BackOff(all.status());
   } else if (*all) {
@@ -160,7 +173,7 @@ void RelaySender::Fill() {
 }
 
 // False: no more rows are wanted; the cursor then stands before this one.
-bool RelaySender::Look(const WaitingRow& row) {
+bool RelaySender::Look(const WaitingRow& row, Marks& marks) {
   if (buffer_.size() >= static_cast<std::size_t>(context_.options.batch_max)) return false;
   if (busy_.contains(row.sequence)) {
     cursor_ = row.sequence;
@@ -194,11 +207,16 @@ bool RelaySender::Look(const WaitingRow& row) {
   }
   cursor_ = row.sequence;
   if (!read.envelope.ParseFromArray(row.envelope.data(), static_cast<int>(row.envelope.size()))) {
-    busy_.insert(row.sequence);
-    Marks marks;
-    marks.dead.push_back({row.sequence, row.attempts, {}, "the row is no envelope"});
-    context_.report(destination_, {.dead = 1});
-    Write(std::move(marks));
+    GiveUp(read, row.attempts, "DATA_LOSS: the row is no envelope", marks);
+    return true;
+  }
+  // Whoever answers says himself whether he had it before; here nobody does.
+  if (failures_ > 0 && IsExpired(read.envelope, WallNow())) {
+    held_.erase(read.key);  // those behind it come next
+    GiveUp(
+        read, row.attempts,
+        fmt::format("{}: it expired while {} could not be reached", kMessageExpired, destination_),
+        marks);
     return true;
   }
   buffer_.push_back(std::move(read));
@@ -275,11 +293,11 @@ void RelaySender::Delivered(Deliveries::iterator place, StatusOr<std::vector<Tak
     BackOff(taken.status());
     return;
   }
-  failures_ = 0;
   Marks marks;
   RelayContext::Report report;
+  Status could_not;  // for no fault of a message
   for (std::size_t i = 0; i < delivery.rows.size(); ++i) {
-    Sort(delivery.rows[i], (*taken)[i], marks, report);
+    Sort(delivery.rows[i], (*taken)[i].status, marks, report, could_not);
   }
   // What was read behind a key that waits from now on is read again when its turn comes.
   if (!marks.tried.empty()) {
@@ -292,18 +310,24 @@ void RelaySender::Delivered(Deliveries::iterator place, StatusOr<std::vector<Tak
   }
   context_.report(destination_, report);
   if (!marks.empty()) Write(std::move(marks));
+  if (could_not.ok()) {
+    failures_ = 0;
+  } else {
+    BackOff(could_not);
+  }
 }
 
 // What one message came to.
-void RelaySender::Sort(Row& row, const Taken& taken, Marks& marks, RelayContext::Report& report) {
-  if (taken.status.ok()) {
+void RelaySender::Sort(const Row& row, const Status& status, Marks& marks,
+                       RelayContext::Report& report, Status& could_not) {
+  if (status.ok()) {
     marks.sent.push_back(row.sequence);
     ++report.sent;
-    Released(row.key);
+    Released(row);
     return;
   }
-  if (CostsATry(taken.status)) {
-    Refused(row, taken.status, marks, report);
+  if (CostsATry(status)) {
+    Refused(row, status, marks, report);
     return;
   }
   busy_.erase(row.sequence);
@@ -313,7 +337,7 @@ void RelaySender::Sort(Row& row, const Taken& taken, Marks& marks, RelayContext:
     return;
   }
   GoBackTo(row.sequence);
-  if (DetailOf(taken.status).reason != kKeyHeldBack) BackOff(taken.status);
+  if (could_not.ok() && DetailOf(status).reason != kKeyHeldBack) could_not = status;
 }
 
 void RelaySender::Refused(const Row& row, const Status& status, Marks& marks,
@@ -323,13 +347,8 @@ void RelaySender::Refused(const Row& row, const Status& status, Marks& marks,
   report.error = ErrorText(status);
   const bool expired = DetailOf(status).reason == kMessageExpired;
   if (expired || attempts >= context_.options.attempts_max) {
-    marks.dead.push_back({row.sequence, attempts, {}, report.error});
-    ++report.dead;
-    log::Warning("message_given_up", {{"destination", destination_},
-                                      {"key", row.key},
-                                      {"attempts", attempts},
-                                      {"message", report.error}});
-    Released(row.key);
+    GiveUp(row, attempts, report.error, marks);
+    Released(row);
     return;
   }
   const Duration wait = BackoffAfter(attempts, context_.options);
@@ -337,17 +356,29 @@ void RelaySender::Refused(const Row& row, const Status& status, Marks& marks,
   held.sequence = row.sequence;
   held.due = now_ + wait;
   held.probe = false;
-  due_first_ = std::min(due_first_, held.due);
   marks.tried.push_back({row.sequence, attempts, WallNow() + wait, report.error});
 }
 
-// The first message of a key is through: if the key was held, what was passed over is read now.
-void RelaySender::Released(const std::string& key) {
-  const auto held = held_.find(key);
-  if (held == held_.end()) return;
-  const Held was = held->second;
+void RelaySender::GiveUp(const Row& row, int attempts, const std::string& error, Marks& marks) {
+  busy_.insert(row.sequence);
+  marks.dead.push_back({row.sequence, attempts, {}, error});
+  RelayContext::Report report;
+  report.dead = 1;
+  report.error = error;
+  context_.report(destination_, report);
+  log::Warning("message_given_up", {{"destination", destination_},
+                                    {"key", row.key},
+                                    {"attempts", attempts},
+                                    {"message", error}});
+}
+
+// A message is through: if its key was held for it, what was passed over is read now.
+void RelaySender::Released(const Row& row) {
+  const auto held = held_.find(row.key);
+  if (held == held_.end() || held->second.sequence != row.sequence) return;
+  const bool skipped = held->second.skipped;
   held_.erase(held);
-  if (was.skipped) GoBackTo(was.sequence);
+  if (skipped) GoBackTo(row.sequence);
 }
 
 void RelaySender::Write(Marks marks) {
@@ -367,6 +398,7 @@ void RelaySender::Write(Marks marks) {
           };
           for (const std::int64_t sequence : kept->sent) settle(sequence);
           for (const Marks::Tried& tried : kept->tried) settle(tried.sequence);
+          if (!kept->tried.empty()) due_first_ = now_;  // some may be due by now
           for (const Marks::Tried& dead : kept->dead) settle(dead.sequence);
           if (!status.ok()) BackOff(status);
         });

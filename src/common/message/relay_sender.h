@@ -93,15 +93,17 @@ class RelaySender {
 
   void ProbeDue();
   void Fill();
-  bool Look(const WaitingRow& row);
+  bool Look(const WaitingRow& row, Marks& marks);
   bool DeliverNext();
   bool InFlight(std::string_view key) const;
   std::vector<Row> NextBatch();
 
   void Delivered(Deliveries::iterator delivery, StatusOr<std::vector<Taken>> taken);
-  void Sort(Row& row, const Taken& taken, Marks& marks, RelayContext::Report& report);
+  void Sort(const Row& row, const Status& status, Marks& marks, RelayContext::Report& report,
+            Status& could_not);
   void Refused(const Row& row, const Status& status, Marks& marks, RelayContext::Report& report);
-  void Released(const std::string& key);
+  void GiveUp(const Row& row, int attempts, const std::string& error, Marks& marks);
+  void Released(const Row& row);
   void Write(Marks marks);
   void GoBackTo(std::int64_t sequence);
   void BackOff(const Status& status);
