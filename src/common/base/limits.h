@@ -103,6 +103,10 @@ inline constexpr int kFeedPieceChanges = 256;    // changes of a piece of a feed
 inline constexpr std::size_t kFeedPieceBytes =
     256 << 10;                                  // the same, in bytes, unless one alone has more
 inline constexpr auto kFeedHeartbeat = 250ms;   // so late at most a copy knows its age
+inline constexpr auto kFeedSilenceMax = 4s;     // of a feed's peer: sixteen heartbeats; then anew
+inline constexpr auto kFeedConnectMax = 1s;     // until another address of the peer is tried
+inline constexpr auto kFeedBackoffMin = 100ms;  // before a feed is followed again
+inline constexpr auto kFeedBackoffMax = 2s;     // the same after many failures
 inline constexpr auto kFeedRetention = 24h;     // of changes; older: a snapshot
 inline constexpr auto kCopyAgeMaxDefault = 1h;  // of a copy that orders are judged by
 inline constexpr auto kValidationLimitDefault = 10min;  // an order may be PENDING

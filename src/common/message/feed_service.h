@@ -1,12 +1,20 @@
 // lockstep.message.v1.FeedService on completion queues, over one FeedSource. A stream reads its
 // next piece from the file only when the piece before has gone out, so a subscriber that falls
-// behind costs a piece of memory and no more. Commits wake the streams; a heartbeat goes out each
-// limits::kFeedHeartbeat. Threads: those of loops and readers.
+// behind costs a piece of memory and no more. Commits wake the streams, and while nobody subscribes
+// a commit costs one look at a number; a heartbeat goes out each limits::kFeedHeartbeat.
+//
+// A snapshot's position is the head that was read together with its first piece, and later pieces
+// may hold records that changed after it. That is no harm, because those changes follow when the
+// subscriber goes on from the position, so its copy of each record ends at the last version; but
+// until it has them, a change may carry an older version of a record than the copy has.
+//
+// Threads: those of loops and readers, and one that counts time while somebody subscribes.
 #pragma once
 
 #include <memory>
 #include <vector>
 
+#include "common/base/limits.h"
 #include "common/fault/injector.h"
 #include "common/message/feed_source.h"
 #include "common/rpc/method_list.h"
@@ -17,16 +25,18 @@ namespace lockstep::message {
 
 class FeedService {
  public:
-  // All outlive it.
-  FeedService(store::StoreFile& file, const FeedSource& source, fault::Injector& faults);
-  ~FeedService();
+  // All outlive it. poll: how often to look for what another process has committed to the file.
+  FeedService(store::StoreFile& file, const FeedSource& source, fault::Injector& faults,
+              Duration poll = limits::kFeedHeartbeat);
+  ~FeedService();  // its streams have ended
 
   // For the business server.
   grpc::Service* service();
   std::vector<rpc::MethodBase*> methods();
   // Ends the streams, which would otherwise last as long as their subscribers: at the beginning of
-  // an orderly end.
+  // an orderly end. Later ones are refused.
   void EndStreams();
+  int streams() const;  // open now
 
  private:
   class Parts;

@@ -3,7 +3,8 @@
 // listener keeps what it got and its position in one transaction.
 //
 // Threads: one of its own, on which the listener runs; it may block there, which is how a slow
-// listener bounds what is on its way.
+// listener bounds what is on its way. A peer that says nothing for limits::kFeedSilenceMax, not
+// even a heartbeat, is taken for stuck, and the next address is tried.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,8 @@ class FeedListener {
   // Where it stands; asked before each Subscribe.
   virtual StatusOr<FeedPosition> Position() = 0;
   // Keeps the changes and the position, durably, before it returns. No changes: only time has
-  // passed, and the position need not be durable.
+  // passed, and the position need not be durable. After a snapshot a change may carry an older
+  // version of a record than the snapshot did (feed_service.h); the newer one follows.
   virtual Status Apply(const std::vector<v1::Change>& changes, const FeedPosition& position) = 0;
   // Whether it wants what there is before the feed began, or what is left of it was trimmed. False:
   // it goes on from what the feed still has, and the gap is logged.
