@@ -30,6 +30,10 @@ std::string JsonText(const google::protobuf::Message& message) {
   return text;
 }
 
+std::string JsonLine(const google::protobuf::Message& message) {
+  return Print(message, false) + "\n";
+}
+
 StatusOr<Json> ReadJson(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};

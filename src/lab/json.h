@@ -19,6 +19,9 @@ using Json = google::protobuf::Struct;
 // Pretty-printed, ends with a line break.
 std::string JsonText(const google::protobuf::Message& message);
 
+// In one line, which ends with a line break: for what comes piece by piece.
+std::string JsonLine(const google::protobuf::Message& message);
+
 // INVALID_ARGUMENT names the file.
 StatusOr<Json> ReadJson(const std::filesystem::path& file);
 

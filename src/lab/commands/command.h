@@ -55,6 +55,7 @@ void SetExamples(CLI::App& app, const std::string& examples);
 void AddLoad(CLI::App& app, Context& context);
 void AddReplay(CLI::App& app, Context& context);
 void AddOrder(CLI::App& app, Context& context);
+void AddOrderWatch(CLI::App& order, Context& context);  // of AddOrder
 void AddCompare(CLI::App& app, Context& context);
 void AddControl(CLI::App& app, Context& context);  // settings, calls, faults, ledger
 

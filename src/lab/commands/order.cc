@@ -400,10 +400,11 @@ void AddList(CLI::App& app, Context& context) {
 }  // namespace
 
 void AddOrder(CLI::App& app, Context& context) {
-  CLI::App& order = *app.add_subcommand("order", "Creates, reads, lists and cancels orders");
+  CLI::App& order = *app.add_subcommand("order", "Creates, reads, watches, lists and cancels orders");
   order.require_subcommand(1);
   AddCreate(order, context);
   AddList(order, context);
+  AddOrderWatch(order, context);
   for (const bool is_cancel : {false, true}) {
     CLI::App& one = *order.add_subcommand(is_cancel ? "cancel" : "get",
                                           is_cancel ? "Cancels an order" : "Reads an order");
