@@ -1,5 +1,6 @@
 // lockstep-consumer: keeps consumers and judges whether one of them may order.
 #include "common/control/host.h"
+#include "common/owner/flags.h"
 #include "consumer/service/consumer_service.h"
 
 int main(int argc, char** argv) {
@@ -14,6 +15,10 @@ int main(int argc, char** argv) {
   spec.examples =
       "  lockstep-consumer\n"
       "  lockstep-consumer --listen 127.0.0.1:0 --control 127.0.0.1:0 --ready-file ready.json\n";
-  spec.make = &lockstep::owner::Make<lockstep::consumer::ConsumerService>;
+  lockstep::owner::OwnerFlags flags;
+  spec.add_flags = [&](CLI::App& app) { lockstep::owner::AddOwnerFlags(app, flags); };
+  spec.make = [&](const lockstep::control::HostContext& context) {
+    return lockstep::owner::Make<lockstep::consumer::ConsumerService>(context, flags);
+  };
   return lockstep::control::RunServer(argc, argv, spec);
 }

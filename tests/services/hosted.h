@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/control/host.h"
+#include "common/owner/flags.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/grpc_time.h"
 #include "common/rpc/server.h"
@@ -27,29 +28,39 @@ using namespace std::chrono_literals;
 template <typename Service, typename Stub>
 class Hosted {
  public:
-  explicit Hosted(const std::string& path) : Hosted(Options(path)) {}
-  explicit Hosted(const store::StoreFileOptions& options) {
+  explicit Hosted(const std::string& path, owner::OwnerFlags flags = Alone())
+      : Hosted(Options(path), std::move(flags)) {}
+  explicit Hosted(const store::StoreFileOptions& options, owner::OwnerFlags flags = Alone()) {
     flags_.db = options.path;
-    rules_.node = "here";
+    flags_.node = "here";
+    rules_.node = flags_.node;
     rules_.observer = &ledger_;
-    auto records = Service::Store::Open(options);
+    auto records = Service::OpenStore(options);
     INFO(MessageOf(records.status()));
     REQUIRE(records.ok());
     records_ = records->get();
-    service_ = std::make_unique<Service>(context_, *std::move(records));
+    service_ = std::make_unique<Service>(context_, *std::move(records), std::move(flags));
     auto server = rpc::QueueServer::Start({.address = "127.0.0.1:0"}, service_->services(),
                                           service_->methods(), rules_);
     REQUIRE(server.ok());
     server_ = *std::move(server);
+    REQUIRE(service_->Start(*server_).ok());
     stub_ = std::make_unique<Stub>(rpc::MakeChannel(server_->address(), {.own_connection = true}));
   }
   Hosted(const Hosted&) = delete;
   Hosted& operator=(const Hosted&) = delete;
   ~Hosted() {
+    service_->Drain(10s);
     server_->Shutdown(10s);
     service_->Stop();
   }
 
+  // Without Order.
+  static owner::OwnerFlags Alone() {
+    owner::OwnerFlags flags;
+    flags.order_feed = false;
+    return flags;
+  }
   static store::StoreFileOptions Options(const std::string& path) {
     store::StoreFileOptions options;
     options.path = path;
@@ -77,6 +88,7 @@ class Hosted {
     return response;
   }
 
+  const std::string& address() const { return server_->address(); }
   Service& service() { return *service_; }
   store::StoreFile& file() { return records_->file(); }
   rpc::CallRules& rules() { return rules_; }

@@ -101,14 +101,17 @@ inline constexpr auto kMessageRetention = 1h;  // of sent and heard messages
 inline constexpr auto kOtherProcessPoll = 20ms;  // until a commit of another process is noticed
 inline constexpr int kFeedPieceChanges = 256;    // changes of a piece of a feed
 inline constexpr std::size_t kFeedPieceBytes =
-    256 << 10;                                  // the same, in bytes, unless one alone has more
-inline constexpr auto kFeedHeartbeat = 250ms;   // so late at most a copy knows its age
-inline constexpr auto kFeedSilenceMax = 4s;     // of a feed's peer: sixteen heartbeats; then anew
-inline constexpr auto kFeedConnectMax = 1s;     // until another address of the peer is tried
-inline constexpr auto kFeedBackoffMin = 100ms;  // before a feed is followed again
-inline constexpr auto kFeedBackoffMax = 2s;     // the same after many failures
-inline constexpr auto kFeedRetention = 24h;     // of changes; older: a snapshot
-inline constexpr auto kCopyAgeMaxDefault = 1h;  // of a copy that orders are judged by
+    256 << 10;                                   // the same, in bytes, unless one alone has more
+inline constexpr auto kFeedHeartbeat = 250ms;    // so late at most a copy knows its age
+inline constexpr auto kFeedSilenceMax = 4s;      // of a feed's peer: sixteen heartbeats; then anew
+inline constexpr auto kFeedConnectMax = 1s;      // until another address of the peer is tried
+inline constexpr auto kFeedBackoffMin = 100ms;   // before a feed is followed again
+inline constexpr auto kFeedBackoffMax = 2s;      // the same after many failures
+inline constexpr auto kFeedTrimInterval = 1min;  // between two looks for changes to remove
+inline constexpr auto kFeedPositionInterval =
+    1s;  // how often a position is kept where nothing in the feed was of interest
+inline constexpr auto kFeedRetention = 24h;             // of changes; older: a snapshot
+inline constexpr auto kCopyAgeMaxDefault = 1h;          // of a copy that orders are judged by
 inline constexpr auto kValidationLimitDefault = 10min;  // an order may be PENDING
 inline constexpr auto kCommonDataPoll = 100ms;          // of the shared file
 inline constexpr auto kLongTimeMax = 24h;               // copy_age_max, validation_limit

@@ -1,12 +1,14 @@
 // What a service that owns records of one kind has, whatever the kind: handlers that change and
-// list them, health that follows the file, an orderly end. Consumer and Restaurant are each one.
+// list them, what it exchanges by messages and feeds (exchange.h), health that follows the file, an
+// orderly end. Consumer and Restaurant are each one.
 //
 // Threads: handlers run on a loop; a change is decided on the store thread and answered on the
 // call's loop again; a page is read, turned into messages and answered on a reader thread.
 // Invariant: nothing is answered before its commit has returned.
 //
-// Table: see common/store/record_store.h; IdOf also of a record that can be changed. What a kind is
-// allowed to be and how it changes is found by its type, in its domain:
+// Table: see common/store/record_store.h; IdOf also of a record that can be changed. Message: what
+// its feed says a record as. What a kind is allowed to be and how it changes is found by its type,
+// in its domain:
 //   void ValidateNew(const Record&, Violations&);   Record Begin(Record, WallTime)
 //   bool SameContent(const Record&, const Record&)
 //   void Validate(const Update&, Violations&);      StatusOr<Record> Apply(Record, Update,
@@ -23,6 +25,8 @@
 #include "common/base/id.h"
 #include "common/base/page_token.h"
 #include "common/control/host.h"
+#include "common/owner/exchange.h"
+#include "common/owner/record_feed.h"
 #include "common/rpc/method_list.h"
 #include "common/rpc/server_call.h"
 #include "common/store/record_store.h"
@@ -37,14 +41,31 @@ struct RecordWords {
   std::string taken;     // the reason where there is another: "CONSUMER_ID_TAKEN"
 };
 
-template <typename Table>
+template <typename Table, typename Message>
 class RecordService : public control::HostedService {
  public:
   using Store = store::RecordStore<Table>;
   using Record = typename Store::Record;
   using Entry = typename Store::Entry;
+  using Feed = RecordFeed<Table, Message>;
 
-  std::vector<rpc::MethodBase*> methods() override { return methods_.all(); }
+  // What the constructor wants.
+  static StatusOr<std::unique_ptr<Store>> OpenStore(const store::StoreFileOptions& options) {
+    return Store::Open(options, &Feed::Append);
+  }
+
+  std::vector<grpc::Service*> services() override {
+    std::vector<grpc::Service*> all = exchange_.services();
+    all.push_back(&service());
+    return all;
+  }
+  std::vector<rpc::MethodBase*> methods() override {
+    std::vector<rpc::MethodBase*> all = methods_.all();
+    for (rpc::MethodBase* method : exchange_.methods()) all.push_back(method);
+    return all;
+  }
+
+  Status Start(rpc::QueueServer& /*business*/) override { return exchange_.Start(); }
 
   Status Health() override {
     if (records_->LookWhetherWritable()) return OkStatus();
@@ -52,16 +73,28 @@ class RecordService : public control::HostedService {
                      "the database cannot be written: " + path_);
   }
 
-  void Stop() override { records_->Stop(); }
+  void Tick() override { exchange_.Tick(); }
+
+  void Drain(Duration /*grace*/) override { exchange_.Drain(); }
+
+  void Stop() override {
+    exchange_.Stop();
+    records_->Stop();
+  }
 
  protected:
-  // service: its full name.
+  // service: its full name. judges: what it answers to messages; they may find records.
   RecordService(const control::HostContext& context, std::unique_ptr<Store> records,
-                std::string service, RecordWords words)
+                std::string service, RecordWords words, OwnerFlags flags, Judges judges)
       : methods_(context.faults, std::move(service)),
         words_(std::move(words)),
         path_(context.flags.db),
-        records_(std::move(records)) {}
+        records_(std::move(records)),
+        exchange_(context, words_.noun, std::move(flags), records_->file(), feed_,
+                  std::move(judges)) {}
+
+  // The generated one, with raw methods.
+  virtual grpc::Service& service() = 0;
 
   // As of the last commit; null if there is none.
   Entry Find(std::string_view id) const { return records_->Find(id); }
@@ -127,7 +160,7 @@ class RecordService : public control::HostedService {
   }
 
   // Answers with a page of the list. add: adds a record to the response.
-  template <class Request, class Response, class Message>
+  template <class Request, class Response>
   void List(rpc::ServerCall<Request, Response>& call, std::string_view list,
             Message* (Response::*add)()) {
     Violations violations;
@@ -212,16 +245,19 @@ class RecordService : public control::HostedService {
   const RecordWords words_;
   const std::string path_;
   const std::unique_ptr<Store> records_;
+  const Feed feed_;
+  Exchange exchange_;  // last: it uses the two above
 };
 
 // Opens the database of the context's flags, and makes the service on it: what ProgramSpec wants.
 template <typename Service>
-StatusOr<std::unique_ptr<control::HostedService>> Make(const control::HostContext& context) {
+StatusOr<std::unique_ptr<control::HostedService>> Make(const control::HostContext& context,
+                                                       OwnerFlags flags) {
   store::StoreFileOptions options;
   options.path = context.flags.db;
-  auto records = Service::Store::Open(options);
+  auto records = Service::OpenStore(options);
   if (!records.ok()) return records.status();
-  return std::make_unique<Service>(context, *std::move(records));
+  return std::make_unique<Service>(context, *std::move(records), std::move(flags));
 }
 
 }  // namespace lockstep::owner

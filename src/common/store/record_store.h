@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -41,16 +42,31 @@ class RecordStore {
   using Record = typename Table::Record;
   using Entry = std::shared_ptr<const Record>;
 
-  static StatusOr<std::unique_ptr<RecordStore>> Open(const StoreFileOptions& options) {
-    std::unique_ptr<RecordStore> self(new RecordStore);
+  // Within the transaction of each change, after its rows: what else is to be durable exactly if
+  // the change is. On the store thread.
+  using Written = std::function<Status(Database&, const Record& after)>;
+
+  // written: may be null.
+  static StatusOr<std::unique_ptr<RecordStore>> Open(const StoreFileOptions& options,
+                                                     Written written = nullptr) {
+    std::unique_ptr<RecordStore> self(new RecordStore(std::move(written)));
     auto file = StoreFile::Open(options, Table::kSchema, [&self](Database& database) {
-      constexpr int kAllRows = -1;
-      return Read(database, database.Query(Table::kSelectPage, "", kAllRows), Parts::kAll,
-                  [&self](Record record) { self->Keep(std::move(record)); });
+      return ForEach(database, "", Parts::kAll, [&self](Record record) {
+        self->Keep(std::move(record));
+        return true;
+      });
     });
     if (!file.ok()) return file.status();
     self->file_ = *std::move(file);
     return self;
+  }
+
+  // Reads the records after that id, ordered by id, as this transaction of the database sees them,
+  // until each says false.
+  template <typename Each>
+  static Status ForEach(Database& database, std::string_view after, Parts parts, Each each) {
+    constexpr int kAllRows = -1;
+    return Read(database, database.Query(Table::kSelectPage, after, kAllRows), parts, each);
   }
 
   // As of the last commit; null if there is none.
@@ -86,9 +102,11 @@ class RecordStore {
         [page, after = std::move(after), count](Database& database) {
           page->records.clear();
           // One more than asked for, to know whether there is one.
-          Status status =
-              Read(database, database.Query(Table::kSelectPage, after, count + 1), Parts::kListed,
-                   [&page](Record record) { page->records.push_back(std::move(record)); });
+          Status status = Read(database, database.Query(Table::kSelectPage, after, count + 1),
+                               Parts::kListed, [&page](Record record) {
+                                 page->records.push_back(std::move(record));
+                                 return true;
+                               });
           if (!status.ok()) return status;
           page->last = page->records.size() <= static_cast<std::size_t>(count);
           if (!page->last) page->records.pop_back();
@@ -111,7 +129,7 @@ class RecordStore {
   StoreFile& file() { return *file_; }
 
  private:
-  RecordStore() = default;
+  explicit RecordStore(Written written) : written_(std::move(written)) {}
 
   struct Changing {
     std::string id;
@@ -126,7 +144,7 @@ class RecordStore {
     while (row.Step()) {
       Record record = Table::RecordOf(row);
       if (Status status = Table::ReadParts(database, parts, record); !status.ok()) return status;
-      each(std::move(record));
+      if (!each(std::move(record))) break;
     }
     return row.Finish();
   }
@@ -146,9 +164,11 @@ class RecordStore {
     Entry known = catalog_.Find(id);
     if (known != nullptr && known->version == version) return known;
     Entry newer;
-    Status status = Read(
-        database, database.Query(Table::kSelectOne, id), Parts::kAll,
-        [&newer](Record record) { newer = std::make_shared<const Record>(std::move(record)); });
+    Status status =
+        Read(database, database.Query(Table::kSelectOne, id), Parts::kAll, [&newer](Record record) {
+          newer = std::make_shared<const Record>(std::move(record));
+          return true;
+        });
     if (!status.ok()) return status;
     return newer;
   }
@@ -161,7 +181,9 @@ class RecordStore {
     change.outcome = change.decide(*current);
     change.changed = change.outcome.ok() && *change.outcome != *current;
     if (!change.changed) return OkStatus();
-    return Table::Write(database, current->get(), **change.outcome);
+    Status status = Table::Write(database, current->get(), **change.outcome);
+    if (status.ok() && written_) status = written_(database, **change.outcome);
+    return status;
   }
 
   void Settle(Changing& change, const Status& status) {
@@ -176,6 +198,7 @@ class RecordStore {
     change.done(std::move(change.outcome), change.changed);
   }
 
+  const Written written_;
   Catalog<Record> catalog_;
   std::unique_ptr<StoreFile> file_;  // last: its threads use the catalog
 };

@@ -1,15 +1,18 @@
 #include "consumer/service/consumer_service.h"
 
+#include <optional>
 #include <utility>
 
-#include "consumer/domain/judge.h"
-#include "consumer/service/convert.h"
+#include "lockstep/order/v1/order.pb.h"
 
 namespace lockstep::consumer {
 
-ConsumerService::ConsumerService(const control::HostContext& context, std::unique_ptr<Store> store)
+ConsumerService::ConsumerService(const control::HostContext& context, std::unique_ptr<Store> store,
+                                 owner::OwnerFlags flags)
     : RecordService(context, std::move(store), Service::service_full_name(),
-                    {"consumer", "consumer_id", "CONSUMER_UNKNOWN", "CONSUMER_ID_TAKEN"}) {
+                    {"consumer", "consumer_id", "CONSUMER_UNKNOWN", "CONSUMER_ID_TAKEN"},
+                    std::move(flags), MakeJudges()),
+      node_(context.flags.node) {
   methods_.Add("CreateConsumer", raw_, &Raw::RequestCreateConsumer, *this,
                &ConsumerService::CreateConsumer);
   methods_.Add("GetConsumer", raw_, &Raw::RequestGetConsumer, *this, &ConsumerService::GetConsumer);
@@ -19,6 +22,34 @@ ConsumerService::ConsumerService(const control::HostContext& context, std::uniqu
                &ConsumerService::ListConsumers);
   methods_.Add("ValidateConsumer", raw_, &Raw::RequestValidateConsumer, *this,
                &ConsumerService::ValidateConsumer);
+}
+
+// Called before this is whole: the judges are used only afterwards.
+owner::Judges ConsumerService::MakeJudges() {
+  owner::Judges judges;
+  owner::AddJudge<v1::ValidateConsumerInfo, v1::ConsumerValidated>(
+      judges, [this](const v1::ValidateConsumerInfo& asked, WallTime now) {
+        return Answer({asked.order_id(), asked.consumer_id(), std::nullopt}, now);
+      });
+  owner::AddJudge<order::v1::OrderPlaced, v1::ConsumerValidated>(
+      judges, [this](const order::v1::OrderPlaced& placed, WallTime now) {
+        return Answer({placed.order().order_id(), placed.order().consumer_id(), std::nullopt}, now);
+      });
+  return judges;
+}
+
+StatusOr<v1::ConsumerValidated> ConsumerService::Answer(const Question& question,
+                                                        WallTime now) const {
+  Violations violations;
+  Validate(question, violations);
+  if (!violations.empty()) return violations.ToStatus();
+  v1::ConsumerValidated answer;
+  SetProto(Verdict(question, now), answer.mutable_verdict());
+  return answer;
+}
+
+ConsumerVerdict ConsumerService::Verdict(const Question& question, WallTime now) const {
+  return Judge(Find(question.consumer_id).get(), question, now, node_);
 }
 
 void ConsumerService::CreateConsumer(CreateCall& call) {
@@ -46,10 +77,8 @@ void ConsumerService::ValidateConsumer(ValidateCall& call) {
     call.Fail(violations.ToStatus());
     return;
   }
-  const Entry consumer = Find(question.consumer_id);
   v1::ValidateConsumerResponse response;
-  SetProto(Judge(consumer.get(), question, Clock::Real().WallNow(), call.rules().node),
-           response.mutable_verdict());
+  SetProto(Verdict(question, Clock::Real().WallNow()), response.mutable_verdict());
   call.Finish(response);
 }
 

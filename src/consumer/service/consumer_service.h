@@ -1,22 +1,25 @@
 // ConsumerService on completion queues: keeps consumers and judges whether one of them may order.
+// The same judgement answers the message ValidateConsumerInfo and, of Order's feed, OrderPlaced.
 // Threads: see common/owner/record_service.h. ValidateConsumer and GetConsumer are answered at
 // once, from memory.
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/owner/record_service.h"
+#include "consumer/domain/judge.h"
+#include "consumer/service/convert.h"
 #include "consumer/store/consumer_table.h"
 #include "lockstep/consumer/v1/consumer.grpc.pb.h"
 
 namespace lockstep::consumer {
 
-class ConsumerService final : public owner::RecordService<ConsumerTable> {
+class ConsumerService final : public owner::RecordService<ConsumerTable, v1::Consumer> {
  public:
-  ConsumerService(const control::HostContext& context, std::unique_ptr<Store> store);
-
-  std::vector<grpc::Service*> services() override { return {&raw_}; }
+  ConsumerService(const control::HostContext& context, std::unique_ptr<Store> store,
+                  owner::OwnerFlags flags = {});
 
  private:
   using Service = v1::ConsumerService;
@@ -29,12 +32,18 @@ class ConsumerService final : public owner::RecordService<ConsumerTable> {
   using ListCall = rpc::ServerCall<v1::ListConsumersRequest, v1::ListConsumersResponse>;
   using ValidateCall = rpc::ServerCall<v1::ValidateConsumerRequest, v1::ValidateConsumerResponse>;
 
+  grpc::Service& service() override { return raw_; }
+  owner::Judges MakeJudges();
+  StatusOr<v1::ConsumerValidated> Answer(const Question& question, WallTime now) const;
+  ConsumerVerdict Verdict(const Question& question, WallTime now) const;
+
   void CreateConsumer(CreateCall& call);
   void GetConsumer(GetCall& call);
   void UpdateConsumer(UpdateCall& call);
   void ListConsumers(ListCall& call);
   void ValidateConsumer(ValidateCall& call);
 
+  const std::string node_;
   Raw raw_;
 };
 

@@ -48,6 +48,21 @@ std::vector<MenuItem> ItemsOf(const google::protobuf::RepeatedPtrField<v1::MenuI
   return items;
 }
 
+// What both forms of the question and an order say by fields of the same names.
+template <typename Asked>
+Question QuestionOf(const Asked& asked) {
+  Question question;
+  question.order_id = asked.order_id();
+  question.restaurant_id = asked.restaurant_id();
+  question.lines.reserve(static_cast<std::size_t>(asked.lines_size()));
+  for (const auto& line : asked.lines()) {
+    question.lines.push_back({line.menu_item_id(), line.quantity()});
+  }
+  const v1::Address& address = asked.delivery_address();
+  question.delivery_address = {address.street(), address.city(), address.postal_code()};
+  return question;
+}
+
 }  // namespace
 
 Restaurant FromProto(const v1::CreateRestaurantRequest& request, Violations& violations) {
@@ -83,18 +98,9 @@ MenuRevision FromProto(const v1::ReviseMenuRequest& request, Violations& violati
   return revision;
 }
 
-Question FromProto(const v1::ValidateOrderDetailsRequest& request) {
-  Question question;
-  question.order_id = request.order_id();
-  question.restaurant_id = request.restaurant_id();
-  question.lines.reserve(static_cast<std::size_t>(request.lines_size()));
-  for (const v1::OrderLine& line : request.lines()) {
-    question.lines.push_back({line.menu_item_id(), line.quantity()});
-  }
-  const v1::Address& address = request.delivery_address();
-  question.delivery_address = {address.street(), address.city(), address.postal_code()};
-  return question;
-}
+Question FromProto(const v1::ValidateOrderDetailsRequest& request) { return QuestionOf(request); }
+Question FromProto(const v1::ValidateOrderDetails& message) { return QuestionOf(message); }
+Question FromProto(const order::v1::Order& order) { return QuestionOf(order); }
 
 void SetProto(const Restaurant& restaurant, v1::Restaurant* out) {
   out->set_restaurant_id(restaurant.restaurant_id);

@@ -1,22 +1,25 @@
 // RestaurantService on completion queues: keeps restaurants and their menus, and judges and prices
-// the lines of an order. Threads: see common/owner/record_service.h. ValidateOrderDetails and
+// the lines of an order. The same judgement answers the message ValidateOrderDetails and, of
+// Order's feed, OrderPlaced. Threads: see common/owner/record_service.h. ValidateOrderDetails and
 // GetRestaurant are answered at once, from memory: each from one version of a menu, whole.
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/owner/record_service.h"
 #include "lockstep/restaurant/v1/restaurant.grpc.pb.h"
+#include "restaurant/domain/judge.h"
+#include "restaurant/service/convert.h"
 #include "restaurant/store/restaurant_table.h"
 
 namespace lockstep::restaurant {
 
-class RestaurantService final : public owner::RecordService<RestaurantTable> {
+class RestaurantService final : public owner::RecordService<RestaurantTable, v1::Restaurant> {
  public:
-  RestaurantService(const control::HostContext& context, std::unique_ptr<Store> store);
-
-  std::vector<grpc::Service*> services() override { return {&raw_}; }
+  RestaurantService(const control::HostContext& context, std::unique_ptr<Store> store,
+                    owner::OwnerFlags flags = {});
 
  private:
   using Service = v1::RestaurantService;
@@ -32,6 +35,11 @@ class RestaurantService final : public owner::RecordService<RestaurantTable> {
   using ValidateCall =
       rpc::ServerCall<v1::ValidateOrderDetailsRequest, v1::ValidateOrderDetailsResponse>;
 
+  grpc::Service& service() override { return raw_; }
+  owner::Judges MakeJudges();
+  StatusOr<v1::OrderDetailsValidated> Answer(const Question& question, WallTime now) const;
+  OrderDetailsVerdict Verdict(const Question& question, WallTime now) const;
+
   void CreateRestaurant(CreateCall& call);
   void GetRestaurant(GetCall& call);
   void ReviseMenu(ReviseCall& call);
@@ -39,6 +47,7 @@ class RestaurantService final : public owner::RecordService<RestaurantTable> {
   void ListRestaurants(ListCall& call);
   void ValidateOrderDetails(ValidateCall& call);
 
+  const std::string node_;
   Raw raw_;
 };
 

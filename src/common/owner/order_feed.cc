@@ -1,0 +1,148 @@
+#include "common/owner/order_feed.h"
+
+#include <fmt/format.h>
+
+#include <future>
+#include <set>
+#include <utility>
+
+#include "common/base/limits.h"
+#include "common/base/log.h"
+#include "common/message/desk.h"
+#include "lockstep/order/v1/order.pb.h"
+
+namespace lockstep::owner {
+namespace {
+
+using message::FeedPosition;
+using message::Taken;
+using message::v1::Change;
+using message::v1::Envelope;
+
+SteadyTime Now() { return Clock::Real().Now(); }
+
+// Whether a change asks for a verdict. One that cannot be read does: it is refused where it is
+// read, with the reason.
+bool Asks(const Change& change) {
+  if (change.type() != order::v1::OrderPlaced::descriptor()->full_name()) return false;
+  order::v1::OrderPlaced placed;
+  if (!placed.ParseFromString(change.payload())) return true;
+  return placed.order().style() == call::v1::STYLE_EVENT_DRIVEN &&
+         placed.order().state() == order::v1::Order::STATE_PENDING;
+}
+
+// True for what says nothing of the message: the file, the queue before it, the end of the process.
+bool IsTrouble(const Status& status) {
+  switch (status.code()) {
+    case StatusCode::kUnavailable:
+    case StatusCode::kResourceExhausted:
+    case StatusCode::kDeadlineExceeded:
+    case StatusCode::kCancelled:
+    case StatusCode::kDataLoss:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+StatusOr<FeedPosition> OrderFeed::Position() {
+  if (position_) return *position_;
+  FeedPosition position;
+  std::promise<Status> read;
+  file_.readers().Read(
+      [&](store::Database& database) {
+        auto kept = message::ReadFeedPosition(database, source_);
+        if (kept.ok()) position = *std::move(kept);
+        return kept.status();
+      },
+      Deadline::Never(), [&read](const Status& status) { read.set_value(status); });
+  if (Status status = read.get_future().get(); !status.ok()) return status;
+  kept_ = position.number;
+  position_ = position;
+  return position;
+}
+
+Status OrderFeed::Apply(const std::vector<Change>& changes, const FeedPosition& position) {
+  Envelopes waiting = QuestionsIn(changes, position.feed_id);
+  const bool asked = !waiting.empty();
+  std::map<std::string, int> attempts;  // by message id
+  while (!waiting.empty()) {
+    if (Status status = TakeOnce(waiting, attempts); !status.ok()) return status;
+  }
+  position_ = position;
+  const bool due = position.number != kept_ && Now() - kept_time_ >= limits::kFeedPositionInterval;
+  if (!asked && !due) return OkStatus();
+  kept_ = position.number;
+  kept_time_ = Now();
+  return Write([this, position](store::Database& database) {
+    return message::WriteFeedPosition(database, source_, position);
+  });
+}
+
+OrderFeed::Envelopes OrderFeed::QuestionsIn(const std::vector<Change>& changes,
+                                            const std::string& feed_id) const {
+  Envelopes questions;
+  for (const Change& change : changes) {
+    if (!Asks(change)) continue;
+    Envelope& question = questions.emplace_back();
+    question.set_message_id(fmt::format("{}/{}", feed_id, change.number()));
+    question.set_type(change.type());
+    question.set_type_version(1);
+    question.set_key(change.key());
+    question.set_correlation_id(change.key());
+    question.set_reply_to(source_);
+    *question.mutable_send_time() = change.time();
+    question.set_payload(change.payload());
+  }
+  return questions;
+}
+
+Status OrderFeed::TakeOnce(Envelopes& waiting, std::map<std::string, int>& attempts) {
+  std::promise<std::vector<Taken>> answered;
+  mailbox_.Take(waiting, Deadline::After(Now(), limits::kDeliverTimeout),
+                [&answered](std::vector<Taken> taken) { answered.set_value(std::move(taken)); });
+  const std::vector<Taken> taken = answered.get_future().get();
+  for (const Taken& one : taken) {
+    if (IsTrouble(one.status)) return one.status;
+  }
+  Envelopes again;
+  std::set<std::string> held;  // keys: what comes after a refused one was not tried
+  for (std::size_t i = 0; i < waiting.size(); ++i) {
+    if (taken[i].status.ok()) continue;
+    Envelope& envelope = waiting[i];
+    if (held.insert(envelope.key()).second) {
+      const int tries = ++attempts[envelope.message_id()];
+      if (tries >= limits::kMessageAttempts) {
+        const Status given_up = GiveUp(envelope, tries, taken[i].status);
+        if (!given_up.ok()) return given_up;
+        continue;
+      }
+    }
+    again.push_back(std::move(envelope));
+  }
+  waiting = std::move(again);
+  return OkStatus();
+}
+
+Status OrderFeed::GiveUp(const Envelope& envelope, int attempts, const Status& why) {
+  log::Error("message_given_up", {{"message_id", envelope.message_id()},
+                                  {"type", envelope.type()},
+                                  {"key", envelope.key()},
+                                  {"error", MessageOf(why)}});
+  return Write([&](store::Database& database) {
+    return message::PutIntoDeadLetters(database, message::kSelf, envelope, attempts, MessageOf(why),
+                                       Clock::Real().WallNow());
+  });
+}
+
+Status OrderFeed::Write(AnyInvocable<Status(store::Database&)> work) {
+  std::promise<Status> written;
+  file_.writer().Submit(
+      std::move(work), Deadline::Never(),
+      [&written](const store::CommitResult& result) { written.set_value(result.status); });
+  return written.get_future().get();
+}
+
+}  // namespace lockstep::owner

@@ -1,0 +1,53 @@
+// Listens to Order's feed: an OrderPlaced of the style EVENT_DRIVEN whose order is PENDING becomes
+// a message to this service's own mailbox, which judges it. A message that is refused again and
+// again goes to the dead letters, destination "self", and the feed goes on. Its tries follow each
+// other at once: nothing but the message decides, so that waiting would only hold up the others.
+//
+// Threads: that of its subscriber. Invariant: the position never passes a message that has neither
+// had its effect nor become a dead letter. It may lag: what is read again is known by its message
+// id.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "common/message/feed_subscriber.h"
+#include "common/message/mailbox.h"
+#include "common/store/store_file.h"
+
+namespace lockstep::owner {
+
+class OrderFeed final : public message::FeedListener {
+ public:
+  // source: the role of the peer whose feed it is, to which the answers go. file, mailbox: outlive
+  // it.
+  OrderFeed(std::string source, store::StoreFile& file, message::Mailbox& mailbox)
+      : source_(std::move(source)), file_(file), mailbox_(mailbox) {}
+
+  StatusOr<message::FeedPosition> Position() override;
+  Status Apply(const std::vector<message::v1::Change>& changes,
+               const message::FeedPosition& position) override;
+  bool WantsSnapshot() const override { return false; }
+
+ private:
+  using Envelopes = std::vector<message::v1::Envelope>;
+
+  Envelopes QuestionsIn(const std::vector<message::v1::Change>& changes,
+                        const std::string& feed_id) const;
+  // Leaves those that were refused and are to be tried again. An error: nothing can be taken now.
+  Status TakeOnce(Envelopes& waiting, std::map<std::string, int>& attempts);
+  Status GiveUp(const message::v1::Envelope& envelope, int attempts, const Status& why);
+  Status Write(AnyInvocable<Status(store::Database&)> work);
+
+  const std::string source_;
+  store::StoreFile& file_;
+  message::Mailbox& mailbox_;
+  std::optional<message::FeedPosition> position_;
+  std::int64_t kept_ = 0;  // the number that is durable
+  SteadyTime kept_time_;
+};
+
+}  // namespace lockstep::owner
