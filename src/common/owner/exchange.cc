@@ -24,7 +24,14 @@ Exchange::Exchange(const control::HostContext& context, std::string owner, Owner
       feed_trimmed_(Clock::Real().Now()),
       relay_(file, *transport_),
       desk_(file, relay_, mailbox_),
-      order_feed_(kOrder, file, mailbox_) {}
+      desk_port_(desk_),
+      order_feed_(kOrder, file, mailbox_) {
+  context.ledger.SetMessages([this] {
+    control::v1::MessageCounts counts = CountsOf(relay_, mailbox_);
+    counts.set_dead(counts.dead() + order_feed_.given_up());
+    return counts;
+  });
+}
 
 Exchange::~Exchange() { Stop(); }
 

@@ -20,6 +20,7 @@
 #include "common/message/relay.h"
 #include "common/message/transport.h"
 #include "common/owner/common_data_writer.h"
+#include "common/owner/desk_port.h"
 #include "common/owner/flags.h"
 #include "common/owner/judge.h"
 #include "common/owner/order_feed.h"
@@ -38,6 +39,8 @@ class Exchange {
   // For the business server.
   std::vector<grpc::Service*> services();
   std::vector<rpc::MethodBase*> methods();
+
+  control::MessagePort& messages() { return desk_port_; }
 
   // Begins to send and to listen.
   Status Start();
@@ -60,6 +63,7 @@ class Exchange {
   SteadyTime feed_trimmed_;  // when it was last looked at
   message::Relay relay_;
   message::Desk desk_;
+  DeskPort desk_port_;
   OrderFeed order_feed_;
   std::unique_ptr<message::FeedSubscriber> subscriber_;  // null: not listening
   std::unique_ptr<CommonDataWriter> common_data_;        // null: none is kept

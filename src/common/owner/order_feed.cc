@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <future>
-#include <set>
 #include <utility>
 
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/message/desk.h"
+#include "common/message/envelope.h"
 #include "lockstep/order/v1/order.pb.h"
 
 namespace lockstep::owner {
@@ -31,19 +31,7 @@ bool Asks(const Change& change) {
          placed.order().state() == order::v1::Order::STATE_PENDING;
 }
 
-// True for what says nothing of the message: the file, the queue before it, the end of the process.
-bool IsTrouble(const Status& status) {
-  switch (status.code()) {
-    case StatusCode::kUnavailable:
-    case StatusCode::kResourceExhausted:
-    case StatusCode::kDeadlineExceeded:
-    case StatusCode::kCancelled:
-    case StatusCode::kDataLoss:
-      return true;
-    default:
-      return false;
-  }
-}
+bool IsHeldBack(const Status& status) { return DetailOf(status).reason == message::kKeyHeldBack; }
 
 }  // namespace
 
@@ -104,19 +92,16 @@ Status OrderFeed::TakeOnce(Envelopes& waiting, std::map<std::string, int>& attem
   mailbox_.Take(waiting, Deadline::After(Now(), limits::kDeliverTimeout),
                 [&answered](std::vector<Taken> taken) { answered.set_value(std::move(taken)); });
   const std::vector<Taken> taken = answered.get_future().get();
-  for (const Taken& one : taken) {
-    if (IsTrouble(one.status)) return one.status;
-  }
   Envelopes again;
-  std::set<std::string> held;  // keys: what comes after a refused one was not tried
   for (std::size_t i = 0; i < waiting.size(); ++i) {
-    if (taken[i].status.ok()) continue;
+    const Status& status = taken[i].status;
+    if (status.ok()) continue;
     Envelope& envelope = waiting[i];
-    if (held.insert(envelope.key()).second) {
+    if (!IsHeldBack(status)) {
+      if (!message::CostsATry(status)) return status;
       const int tries = ++attempts[envelope.message_id()];
       if (tries >= limits::kMessageAttempts) {
-        const Status given_up = GiveUp(envelope, tries, taken[i].status);
-        if (!given_up.ok()) return given_up;
+        if (Status kept = GiveUp(envelope, tries, status); !kept.ok()) return kept;
         continue;
       }
     }
@@ -131,10 +116,12 @@ Status OrderFeed::GiveUp(const Envelope& envelope, int attempts, const Status& w
                                   {"type", envelope.type()},
                                   {"key", envelope.key()},
                                   {"error", MessageOf(why)}});
-  return Write([&](store::Database& database) {
-    return message::PutIntoDeadLetters(database, message::kSelf, envelope, attempts, MessageOf(why),
-                                       Clock::Real().WallNow());
+  Status status = Write([&](store::Database& database) {
+    return message::PutIntoDeadLetters(database, message::kSelf, envelope, attempts,
+                                       message::ErrorText(why), Clock::Real().WallNow());
   });
+  if (status.ok()) given_up_.fetch_add(1, std::memory_order_relaxed);
+  return status;
 }
 
 Status OrderFeed::Write(AnyInvocable<Status(store::Database&)> work) {

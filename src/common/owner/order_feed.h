@@ -8,9 +8,12 @@
 // id.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/clock.h"
@@ -32,6 +35,9 @@ class OrderFeed final : public message::FeedListener {
                const message::FeedPosition& position) override;
   bool WantsSnapshot() const override { return false; }
 
+  // Messages that went to the dead letters. Any thread.
+  std::int64_t given_up() const { return given_up_.load(std::memory_order_relaxed); }
+
  private:
   using Envelopes = std::vector<message::v1::Envelope>;
 
@@ -45,6 +51,7 @@ class OrderFeed final : public message::FeedListener {
   const std::string source_;
   store::StoreFile& file_;
   message::Mailbox& mailbox_;
+  std::atomic<std::int64_t> given_up_ = 0;
   std::optional<message::FeedPosition> position_;
   std::int64_t kept_ = 0;  // the number that is durable
   SteadyTime kept_time_;

@@ -65,6 +65,8 @@ class RecordService : public control::HostedService {
     return all;
   }
 
+  control::MessagePort* messages() override { return &exchange_.messages(); }
+
   Status Start(rpc::QueueServer& /*business*/) override { return exchange_.Start(); }
 
   Status Health() override {
