@@ -43,7 +43,7 @@ class Starting(unittest.TestCase):
     def test_bad_values(self):
         for flag, value in (("--listen", "nowhere"), ("--listen", "127.0.0.1:99999"), ("--control", "127.0.0.1"),
                             ("--loops", "0"), ("--shutdown-grace", "soon"), ("--log-format", "xml"),
-                            ("--calls-in-flight-max", "-1")):
+                            ("--calls-in-flight-max", "-1"), ("--peer", "order"), ("--peer", "order=127.0.0.1:0")):
             with self.subTest(flag=flag, value=value):
                 self.start("consumer", flag, value, status=2, says=(flag, "--help"))
         self.assertFalse((self.folder / "consumer-new.db").exists())
@@ -103,6 +103,12 @@ class Starting(unittest.TestCase):
         file = self.database("consumer")
         before = file.read_bytes()
         self.start("restaurant", "--db", str(file), says=(file,))
+        self.assertEqual(file.read_bytes(), before)
+
+    def test_common_data_in_another_file(self):
+        file = self.database("restaurant")
+        before = file.read_bytes()
+        self.start("consumer", "--common-data", str(file), says=(file,))
         self.assertEqual(file.read_bytes(), before)
 
     def test_somebody_elses_database(self):
