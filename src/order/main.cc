@@ -24,7 +24,12 @@ struct Flags {
 
 const std::map<std::string, call::v1::Style>& Styles() {
   static const std::map<std::string, call::v1::Style> names = {
-      {"blocking", call::v1::STYLE_BLOCKING}, {"non-blocking", call::v1::STYLE_NON_BLOCKING}};
+      {"blocking", call::v1::STYLE_BLOCKING},
+      {"non-blocking", call::v1::STYLE_NON_BLOCKING},
+      {"replica", call::v1::STYLE_REPLICA},
+      {"deferred", call::v1::STYLE_DEFERRED},
+      {"event-driven", call::v1::STYLE_EVENT_DRIVEN},
+      {"common-data", call::v1::STYLE_COMMON_DATA}};
   return names;
 }
 

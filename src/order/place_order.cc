@@ -137,22 +137,31 @@ void PlaceOrder::Ask() {
   const std::shared_ptr<PlaceOrder> self = shared_from_this();
   parts_.consumer_check.Ask(command_.call, {placement_.order_id(), order.consumer_id},
                             [self](CheckResult<ConsumerVerdict> result) {
-                              self->Said(std::move(result), &Placement::ConsumerSaid);
+                              self->Said(std::move(result), &Placement::ConsumerSaid,
+                                         &Placement::ConsumerSaysLater);
                             });
   parts_.menu_check.Ask(
       command_.call,
       {placement_.order_id(), order.restaurant_id, order.lines, order.delivery_address},
       [self](CheckResult<MenuVerdict> result) {
-        self->Said(std::move(result), &Placement::RestaurantSaid);
+        self->Said(std::move(result), &Placement::RestaurantSaid, &Placement::RestaurantSaysLater);
       });
 }
 
 template <typename Verdict>
-void PlaceOrder::Said(CheckResult<Verdict> result, void (Placement::*say)(StatusOr<Verdict>)) {
-  executor_.Continue([self = shared_from_this(), result = std::move(result), say]() mutable {
+void PlaceOrder::Said(CheckResult<Verdict> result, void (Placement::*say)(StatusOr<Verdict>),
+                      void (Placement::*say_later)()) {
+  executor_.Continue([self = shared_from_this(), result = std::move(result), say,
+                      say_later]() mutable {
     std::move(result.calls.begin(), result.calls.end(), std::back_inserter(self->result_.calls));
     if (result.copy) self->result_.copies.push_back(*std::move(result.copy));
-    (self->placement_.*say)(std::move(result.verdict));
+    if (!result.verdict.ok()) {
+      (self->placement_.*say)(result.verdict.status());
+    } else if (result.verdict->has_value()) {
+      (self->placement_.*say)(**std::move(result.verdict));
+    } else {
+      (self->placement_.*say_later)();
+    }
     if (self->placement_.decided()) self->Conclude();
   });
 }
@@ -171,7 +180,7 @@ void PlaceOrder::Conclude() {
   result_.order = std::make_shared<const Order>(*std::move(concluded));
   const Deadline not_after = command_.call.drop_expired ? command_.call.caller : Deadline::Never();
   parts_.store.Insert(
-      result_.order, fingerprint_, not_after,
+      result_.order, fingerprint_, parts_.beside, not_after,
       [self = shared_from_this()](InsertResult result) mutable {
         PlaceOrder& order = *self;
         order.executor_.Continue([self = std::move(self), result = std::move(result)]() mutable {

@@ -21,6 +21,7 @@ namespace lockstep::order {
 struct PlaceOrderParts {
   ConsumerCheck& consumer_check;
   MenuCheck& menu_check;
+  const BesideOrder* beside;  // may be null
   OrderStore& store;
   RequestGate& gate;
   const Clock& clock;
@@ -35,8 +36,9 @@ struct PlaceOrderCommand {
 
 // What became of it, and what it cost.
 struct PlacedOrder {
-  // OK: order is VALIDATED, or CANCELLED since its request was first answered. FAILED_PRECONDITION
-  // with a refusal's reason: order is REJECTED and kept. Anything else: nothing was written.
+  // OK: order is VALIDATED, or PENDING in a style that answers first, or CANCELLED since its
+  // request was first answered. FAILED_PRECONDITION with a refusal's reason: order is REJECTED and
+  // kept. Anything else: nothing was written.
   Status status;
   std::shared_ptr<const Order> order;  // null if nothing was written
   bool duplicate = false;              // an earlier outcome of the same request id
@@ -62,7 +64,8 @@ class PlaceOrder final : public std::enable_shared_from_this<PlaceOrder> {
   void LookForEarlier();
   void Ask();
   template <typename Verdict>
-  void Said(CheckResult<Verdict> result, void (Placement::*say)(StatusOr<Verdict>));
+  void Said(CheckResult<Verdict> result, void (Placement::*say)(StatusOr<Verdict>),
+            void (Placement::*say_later)());
   void Conclude();
   void Written(InsertResult result);
   void AnswerWith(std::shared_ptr<const StoredOutcome> earlier);

@@ -18,6 +18,10 @@
 #include "order/domain/order.h"
 #include "order/domain/question.h"
 
+namespace lockstep::store {
+class Database;
+}
+
 namespace lockstep::order {
 
 // What the questions of one order share. A check copies what it needs beyond the call of Ask, but
@@ -67,7 +71,7 @@ struct CopyTrace {
 // DEADLINE_EXCEEDED, INTERNAL with reason DOWNSTREAM_FAILED).
 template <typename Verdict>
 struct CheckResult {
-  StatusOr<Verdict> verdict;
+  StatusOr<std::optional<Verdict>> verdict;  // nothing: it comes later, when the order is kept
   std::vector<CallTrace> calls;        // each attempt, the first first; empty if none was begun
   std::optional<CopyTrace> copy = {};  // present if a copy was looked into
 };
@@ -84,6 +88,14 @@ class MenuCheck {
   virtual ~MenuCheck() = default;
   virtual void Ask(const CheckCall& call, const MenuQuestion& question,
                    AnyInvocable<void(CheckResult<MenuVerdict>)> done) = 0;
+};
+
+// What a style says to others about an order that it has not judged yet: written in the same
+// transaction as the order. Threads: the store's.
+class BesideOrder {
+ public:
+  virtual ~BesideOrder() = default;
+  virtual Status Write(store::Database& database, const Order& order) const = 0;
 };
 
 // A committed order and what its request asked for.
@@ -109,10 +121,11 @@ class OrderStore {
   // Nothing, if no committed order has that request id, or none that is still kept.
   virtual void FindByRequestId(std::string request_id,
                                AnyInvocable<void(StatusOr<std::optional<StoredOutcome>>)> done) = 0;
-  // Writes the order and its request id, where it has one, in one transaction. Answers after the
-  // commit.
+  // Writes the order, its request id, where it has one, and what goes beside it (null: nothing) in
+  // one transaction. Answers after the commit. beside lives until then.
   virtual void Insert(std::shared_ptr<const Order> order, std::string fingerprint,
-                      Deadline not_after, AnyInvocable<void(InsertResult)> done) = 0;
+                      const BesideOrder* beside, Deadline not_after,
+                      AnyInvocable<void(InsertResult)> done) = 0;
 };
 
 }  // namespace lockstep::order

@@ -274,7 +274,7 @@ TEST_CASE("request ids that are too old go in batches, the younger ones and all 
   const auto insert = [&](Order order) {
     auto done = std::make_shared<std::promise<void>>();
     written.push_back(done->get_future());
-    store->Insert(std::make_shared<const Order>(std::move(order)), "f", Deadline::Never(),
+    store->Insert(std::make_shared<const Order>(std::move(order)), "f", nullptr, Deadline::Never(),
                   [done](const InsertResult&) { done->set_value(); });
   };
   for (std::uint64_t i = 0; i < kOld; ++i) {
@@ -356,7 +356,7 @@ TEST_CASE("a stopped store refuses, and answers each once") {
   for (std::uint64_t i = 0; i < 200; ++i) {
     auto done = std::make_shared<std::promise<Status>>();
     answers.push_back(done->get_future());
-    store->Insert(std::make_shared<const Order>(Plain(kThen, i)), "f", Deadline::Never(),
+    store->Insert(std::make_shared<const Order>(Plain(kThen, i)), "f", nullptr, Deadline::Never(),
                   [done](const InsertResult& result) { done->set_value(result.status); });
   }
   store->Stop();

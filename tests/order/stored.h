@@ -38,7 +38,8 @@ inline InsertResult InsertNow(SqliteOrderStore& store, const Order& order,
                               const std::string& fingerprint = "f",
                               Deadline not_after = Deadline::Never()) {
   return Await<InsertResult>([&](auto done) {
-    store.Insert(std::make_shared<const Order>(order), fingerprint, not_after, std::move(done));
+    store.Insert(std::make_shared<const Order>(order), fingerprint, nullptr, not_after,
+                 std::move(done));
   });
 }
 

@@ -118,7 +118,8 @@ class FakeStore final : public OrderStore {
     }
   }
 
-  void Insert(std::shared_ptr<const Order> order, std::string fingerprint, Deadline not_after,
+  void Insert(std::shared_ptr<const Order> order, std::string fingerprint,
+              const BesideOrder* /*beside*/, Deadline not_after,
               AnyInvocable<void(InsertResult)> done) override {
     {
       const std::lock_guard lock(mutex_);

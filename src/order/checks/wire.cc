@@ -61,8 +61,7 @@ ConsumerWire::Request ConsumerWire::ToRequest(const Question& question) {
   return request;
 }
 
-StatusOr<ConsumerVerdict> ConsumerWire::FromResponse(const Response& response) {
-  const consumer::v1::ConsumerVerdict& in = response.verdict();
+StatusOr<ConsumerVerdict> ConsumerWire::FromVerdict(const consumer::v1::ConsumerVerdict& in) {
   ConsumerVerdict verdict;
   verdict.order_id = in.order_id();
   verdict.consumer_id = in.consumer_id();
@@ -101,8 +100,7 @@ RestaurantWire::Request RestaurantWire::ToRequest(const Question& question) {
   return request;
 }
 
-StatusOr<MenuVerdict> RestaurantWire::FromResponse(const Response& response) {
-  const restaurant::v1::OrderDetailsVerdict& in = response.verdict();
+StatusOr<MenuVerdict> RestaurantWire::FromVerdict(const restaurant::v1::OrderDetailsVerdict& in) {
   MenuVerdict verdict;
   verdict.order_id = in.order_id();
   verdict.restaurant_id = in.restaurant_id();

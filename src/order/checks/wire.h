@@ -41,7 +41,7 @@ struct ConsumerWire {
 
   static std::optional<Duration> Timeout(const CheckCall& call) { return call.consumer_timeout; }
   static Request ToRequest(const Question& question);
-  static StatusOr<Verdict> FromResponse(const Response& response);
+  static StatusOr<Verdict> FromVerdict(const consumer::v1::ConsumerVerdict& said);
 };
 
 struct RestaurantWire {
@@ -62,7 +62,7 @@ struct RestaurantWire {
 
   static std::optional<Duration> Timeout(const CheckCall& call) { return call.restaurant_timeout; }
   static Request ToRequest(const Question& question);
-  static StatusOr<Verdict> FromResponse(const Response& response);
+  static StatusOr<Verdict> FromVerdict(const restaurant::v1::OrderDetailsVerdict& said);
 };
 
 // One question that is about to be asked: its deadline by the policy, and its line in the receipt.
@@ -121,7 +121,7 @@ CheckResult<typename Wire::Verdict> Answer(const Asking& asking, const grpc::Sta
   std::vector<CallTrace> calls;
   calls.push_back(asking.End(status, ReceiptIn(status, response)));
   if (!status.ok()) return {asking.ErrorFor(status, stopping), std::move(calls)};
-  return {Wire::FromResponse(response), std::move(calls)};
+  return {Wire::FromVerdict(response.verdict()), std::move(calls)};
 }
 
 }  // namespace lockstep::order

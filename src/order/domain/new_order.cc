@@ -15,12 +15,21 @@ std::string_view StyleName(Style style) {
       return "BLOCKING";
     case Style::kNonBlocking:
       return "NON_BLOCKING";
+    case Style::kReplica:
+      return "REPLICA";
+    case Style::kDeferred:
+      return "DEFERRED";
+    case Style::kEventDriven:
+      return "EVENT_DRIVEN";
+    case Style::kCommonData:
+      return "COMMON_DATA";
   }
   return "UNSPECIFIED";
 }
 
 std::optional<Style> StyleFromName(std::string_view name) {
-  for (const Style style : {Style::kBlocking, Style::kNonBlocking}) {
+  for (const Style style : {Style::kBlocking, Style::kNonBlocking, Style::kReplica,
+                            Style::kDeferred, Style::kEventDriven, Style::kCommonData}) {
     if (StyleName(style) == name) return style;
   }
   return std::nullopt;

@@ -30,7 +30,7 @@ struct NewOrder {
 };
 
 // How Order learns the two verdicts. Each style is one row of the table in order/styles.
-enum class Style { kBlocking, kNonBlocking };
+enum class Style { kBlocking, kNonBlocking, kReplica, kDeferred, kEventDriven, kCommonData };
 
 // "NON_BLOCKING", as the protos name it without their prefix.
 std::string_view StyleName(Style style);
@@ -44,6 +44,7 @@ struct OrderOptions {
   std::optional<Duration> restaurant_timeout;  // above zero, at most limits::kTimeoutMax
   std::optional<Duration> reserve;             // zero or more, at most limits::kTimeoutMax
   std::optional<bool> wait_for_ready;
+  bool wait_for_final = false;
   friend bool operator==(const OrderOptions&, const OrderOptions&) = default;
 };
 

@@ -84,12 +84,17 @@ std::vector<Rejection> RejectionsOf(const ConsumerVerdict* consumer, const MenuV
   return rejections;
 }
 
+void MoveTo(OrderState state, WallTime now, Order& order) {
+  order.state = state;
+  order.update_time = now;
+  order.changes.push_back({state, now});
+}
+
 StatusOr<Order> Cancel(Order order, WallTime now) {
   switch (order.state) {
     case OrderState::kPending:
     case OrderState::kValidated:
-      order.state = OrderState::kCancelled;
-      order.update_time = now;
+      MoveTo(OrderState::kCancelled, now, order);
       return order;
     case OrderState::kCancelled:
       return order;
@@ -107,10 +112,15 @@ StatusOr<Order> Cancel(Order order, WallTime now) {
 
 Status RefusalError(const Order& rejected) {
   LOCKSTEP_CHECK(rejected.state == OrderState::kRejected);
-  const std::vector<Rejection> rejections =
+  std::vector<Rejection> rejections =
       RejectionsOf(rejected.consumer_verdict ? &*rejected.consumer_verdict : nullptr,
                    rejected.menu_verdict ? &*rejected.menu_verdict : nullptr);
-  LOCKSTEP_CHECK(!rejections.empty());
+  if (rejections.empty()) {
+    // What no verdict says, Order itself did.
+    LOCKSTEP_CHECK(!rejected.rejection_reasons.empty());
+    rejections.push_back({rejected.rejection_reasons.front(), "orders/" + rejected.order_id,
+                          "its verdicts did not come within validation_limit"});
+  }
   const std::size_t shown = std::min(rejections.size(), limits::kRefusalsInErrorMax);
   const std::size_t more = rejections.size() - shown;
 

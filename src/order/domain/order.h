@@ -3,6 +3,7 @@
 // Values; pure functions: each takes an order and gives the order that follows.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,13 @@ enum class OrderState { kPending, kValidated, kRejected, kCancelled };
 std::string_view StateName(OrderState state);
 std::optional<OrderState> StateFromName(std::string_view name);
 
+// An order came to a state.
+struct StateChange {
+  OrderState state;
+  WallTime time;
+  friend bool operator==(const StateChange&, const StateChange&) = default;
+};
+
 struct Order {
   std::string order_id;
   std::string request_id;  // empty: not repeatable
@@ -36,6 +44,9 @@ struct Order {
   std::vector<std::string> rejection_reasons;  // empty unless REJECTED
   WallTime create_time;
   WallTime update_time;
+  std::vector<StateChange> changes;     // each state it has had; never empty once it is kept
+  bool accepted_on_stale_data = false;  // the audit found so
+  std::int64_t version() const { return static_cast<std::int64_t>(changes.size()); }
   friend bool operator==(const Order&, const Order&) = default;
 };
 
@@ -52,6 +63,12 @@ struct Rejection {
 // Order can see, because the limit comes from one and the price from the other
 // (ORDER_LIMIT_EXCEEDED, CURRENCY_MISMATCH). Null: not known.
 std::vector<Rejection> RejectionsOf(const ConsumerVerdict* consumer, const MenuVerdict* menu);
+
+// The reason of an order whose verdicts did not come in time.
+inline constexpr char kValidationExpired[] = "VALIDATION_EXPIRED";
+
+// Brings the order to a state, now.
+void MoveTo(OrderState state, WallTime now, Order& order);
 
 // Takes the order back. Cancelled already: as it is. REJECTED: FAILED_PRECONDITION, reason
 // ORDER_REJECTED.

@@ -9,8 +9,8 @@ namespace lockstep::order {
 namespace {
 
 template <typename Verdict>
-const Verdict* KnownOf(const std::optional<StatusOr<Verdict>>& said) {
-  return said->ok() ? &**said : nullptr;
+const Verdict* KnownOf(const std::optional<StatusOr<std::optional<Verdict>>>& said) {
+  return said->ok() && (*said)->has_value() ? &***said : nullptr;
 }
 
 // Consumer's error first, whichever came first.
@@ -44,7 +44,23 @@ void Placement::ConsumerSaid(StatusOr<ConsumerVerdict> verdict) {
     const Status believable = Believable(*verdict, order_id_, order_.consumer_id);
     if (!believable.ok()) verdict = believable;
   }
-  consumer_ = std::move(verdict);
+  if (verdict.ok()) {
+    consumer_.emplace(*std::move(verdict));
+  } else {
+    consumer_.emplace(verdict.status());
+  }
+  DecideIfBothSpoke();
+}
+
+void Placement::ConsumerSaysLater() {
+  LOCKSTEP_CHECK(!consumer_);
+  consumer_.emplace(std::nullopt);
+  DecideIfBothSpoke();
+}
+
+void Placement::RestaurantSaysLater() {
+  LOCKSTEP_CHECK(!menu_);
+  menu_.emplace(std::nullopt);
   DecideIfBothSpoke();
 }
 
@@ -54,7 +70,11 @@ void Placement::RestaurantSaid(StatusOr<MenuVerdict> verdict) {
     const Status believable = Believable(*verdict, order_id_, order_.restaurant_id, order_.lines);
     if (!believable.ok()) verdict = believable;
   }
-  menu_ = std::move(verdict);
+  if (verdict.ok()) {
+    menu_.emplace(*std::move(verdict));
+  } else {
+    menu_.emplace(verdict.status());
+  }
   DecideIfBothSpoke();
 }
 
@@ -65,12 +85,14 @@ void Placement::DecideIfBothSpoke() {
   std::vector<Rejection> rejections = RejectionsOf(consumer, menu);
   if (!rejections.empty()) {
     outcome_ = Rejected{std::move(rejections)};
+  } else if (!consumer_->ok() && !menu_->ok()) {
+    outcome_ = Failed{Both(consumer_->status(), menu_->status())};
+  } else if (!consumer_->ok() || !menu_->ok()) {
+    outcome_ = Failed{consumer_->ok() ? menu_->status() : consumer_->status()};
   } else if (consumer != nullptr && menu != nullptr) {
     outcome_ = Validated{*menu->total};
-  } else if (consumer == nullptr && menu == nullptr) {
-    outcome_ = Failed{Both(consumer_->status(), menu_->status())};
   } else {
-    outcome_ = Failed{consumer == nullptr ? consumer_->status() : menu_->status()};
+    outcome_ = Pending{};
   }
 }
 
@@ -91,7 +113,6 @@ StatusOr<Order> Placement::Conclude(Style style, WallTime create_time, WallTime 
   order.delivery_address = std::move(order_.delivery_address);
   order.style = style;
   order.create_time = create_time;
-  order.update_time = now;
   if (consumer_->ok()) order.consumer_verdict = *std::move(*consumer_);
   if (menu_->ok()) order.menu_verdict = *std::move(*menu_);
   if (order.menu_verdict && order.menu_verdict->accepted) {
@@ -101,12 +122,14 @@ StatusOr<Order> Placement::Conclude(Style style, WallTime create_time, WallTime 
     order.lines = Unpriced(std::move(order_.lines));
   }
   if (const Rejected* rejected = std::get_if<Rejected>(&*outcome_)) {
-    order.state = OrderState::kRejected;
     for (const Rejection& rejection : rejected->rejections) {
       order.rejection_reasons.push_back(rejection.reason);
     }
+    MoveTo(OrderState::kRejected, now, order);
+  } else if (std::holds_alternative<Pending>(*outcome_)) {
+    MoveTo(OrderState::kPending, now, order);
   } else {
-    order.state = OrderState::kValidated;
+    MoveTo(OrderState::kValidated, now, order);
   }
   return order;
 }

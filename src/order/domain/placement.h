@@ -6,6 +6,8 @@
 // - A refusal that is known rejects the order, also when the other question failed.
 // - Otherwise a failure fails the order: nothing is known that could be kept. A verdict that cannot
 //   be believed (verdict.h) is a failure.
+// - Otherwise, where a verdict is to come later, the order is PENDING (pending.h goes on from
+// there).
 // - Otherwise both accept, and the total is compared with the consumer's limit.
 #pragma once
 
@@ -35,7 +37,10 @@ class Placement {
     Status status;
     friend bool operator==(const Failed&, const Failed&) = default;
   };
-  using Outcome = std::variant<Validated, Rejected, Failed>;
+  struct Pending {
+    friend bool operator==(const Pending&, const Pending&) = default;
+  };
+  using Outcome = std::variant<Validated, Rejected, Failed, Pending>;
 
   Placement(std::string order_id, NewOrder order)
       : order_id_(std::move(order_id)), order_(std::move(order)) {}
@@ -47,13 +52,17 @@ class Placement {
   void ConsumerSaid(StatusOr<ConsumerVerdict> verdict);
   void RestaurantSaid(StatusOr<MenuVerdict> verdict);
 
+  // In place of these: the verdict comes later, when the order is kept already.
+  void ConsumerSaysLater();
+  void RestaurantSaysLater();
+
   // True once both have spoken.
   bool decided() const { return outcome_.has_value(); }
   // Only once decided.
   const Outcome& outcome() const;
 
-  // The order to be kept, VALIDATED or REJECTED; the error if the placement failed. Only once
-  // decided; the placement is used up. create_time: when the order was taken.
+  // The order to be kept, VALIDATED, REJECTED or PENDING; the error if the placement failed. Only
+  // once decided; the placement is used up. create_time: when the order was taken.
   StatusOr<Order> Conclude(Style style, WallTime create_time, WallTime now) &&;
 
  private:
@@ -61,8 +70,9 @@ class Placement {
 
   std::string order_id_;
   NewOrder order_;
-  std::optional<StatusOr<ConsumerVerdict>> consumer_;
-  std::optional<StatusOr<MenuVerdict>> menu_;
+  // The inner optional: nothing where the verdict comes later.
+  std::optional<StatusOr<std::optional<ConsumerVerdict>>> consumer_;
+  std::optional<StatusOr<std::optional<MenuVerdict>>> menu_;
   std::optional<Outcome> outcome_;
 };
 

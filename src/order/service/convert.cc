@@ -69,6 +69,14 @@ v1::Order::State ToProto(OrderState state) {
   return v1::Order::STATE_UNSPECIFIED;
 }
 
+// The domain numbers the styles as the protos do, which begin with UNSPECIFIED.
+constexpr int kStyleBase = call::v1::STYLE_BLOCKING - static_cast<int>(Style::kBlocking);
+static_assert(call::v1::STYLE_NON_BLOCKING == static_cast<int>(Style::kNonBlocking) + kStyleBase);
+static_assert(call::v1::STYLE_REPLICA == static_cast<int>(Style::kReplica) + kStyleBase);
+static_assert(call::v1::STYLE_DEFERRED == static_cast<int>(Style::kDeferred) + kStyleBase);
+static_assert(call::v1::STYLE_EVENT_DRIVEN == static_cast<int>(Style::kEventDriven) + kStyleBase);
+static_assert(call::v1::STYLE_COMMON_DATA == static_cast<int>(Style::kCommonData) + kStyleBase);
+
 }  // namespace
 
 NewOrder FromProto(const v1::CreateOrderRequest& request) {
@@ -120,6 +128,7 @@ OrderOptions FromProto(const v1::OrderOptions& in, Violations& violations) {
        options.restaurant_timeout);
   read("options.reserve", in.has_reserve(), in.reserve(), options.reserve);
   if (in.has_wait_for_ready()) options.wait_for_ready = in.wait_for_ready();
+  options.wait_for_final = in.wait_for_final();
   return options;
 }
 
@@ -142,18 +151,12 @@ std::optional<OrderState> FromProto(v1::Order::State state, Violations& violatio
 }
 
 Style FromProto(call::v1::Style style) {
-  LOCKSTEP_CHECK(style == call::v1::STYLE_BLOCKING || style == call::v1::STYLE_NON_BLOCKING);
-  return style == call::v1::STYLE_BLOCKING ? Style::kBlocking : Style::kNonBlocking;
+  LOCKSTEP_CHECK(call::v1::Style_IsValid(style) && style != call::v1::STYLE_UNSPECIFIED);
+  return static_cast<Style>(static_cast<int>(style) - kStyleBase);
 }
 
 call::v1::Style ToProto(Style style) {
-  switch (style) {
-    case Style::kBlocking:
-      return call::v1::STYLE_BLOCKING;
-    case Style::kNonBlocking:
-      return call::v1::STYLE_NON_BLOCKING;
-  }
-  return call::v1::STYLE_UNSPECIFIED;
+  return static_cast<call::v1::Style>(static_cast<int>(style) + kStyleBase);
 }
 
 DeadlinePolicy FromProto(call::v1::DeadlinePolicy policy) {
@@ -197,6 +200,12 @@ void SetProto(const Order& order, v1::Order* out) {
   for (const std::string& reason : order.rejection_reasons) out->add_rejection_reasons(reason);
   rpc::SetTime(order.create_time, out->mutable_create_time());
   rpc::SetTime(order.update_time, out->mutable_update_time());
+  for (const StateChange& change : order.changes) {
+    auto* shown = out->add_state_changes();
+    shown->set_state(ToProto(change.state));
+    rpc::SetTime(change.time, shown->mutable_time());
+  }
+  out->set_accepted_on_stale_data(order.accepted_on_stale_data);
 }
 
 void SetCost(PlacedOrder& placed, call::v1::Receipt* out) {

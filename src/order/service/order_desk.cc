@@ -83,8 +83,9 @@ StatusOr<PlaceOrderCommand> OrderDesk::Read(const v1::CreateOrderRequest& reques
 void OrderDesk::Place(Executor& executor, const rpc::CompletionLoop& loop,
                       PlaceOrderCommand command, PlaceOrder::Done done) const {
   const Checks& checks = checks_->For(command.style, loop);
-  PlaceOrder::Start({*checks.consumer, *checks.menu, store_, gate_, Clock::Real()}, executor,
-                    std::move(command), std::move(done));
+  PlaceOrder::Start(
+      {*checks.consumer, *checks.menu, checks.beside.get(), store_, gate_, Clock::Real()}, executor,
+      std::move(command), std::move(done));
 }
 
 void OrderDesk::Get(const v1::GetOrderRequest& request, Deadline not_after,

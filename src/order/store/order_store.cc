@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "order/store/feed_rows.h"
 #include "order/store/schema.h"
 
 namespace lockstep::order {
@@ -16,7 +17,7 @@ Status OrderUnknown(const std::string& order_id) {
 
 // Within a transaction. existing: whose request id it is already; then nothing is written.
 Status InsertIn(store::Database& database, const Order& order, const std::string& fingerprint,
-                std::optional<StoredOutcome>& existing) {
+                const BesideOrder* beside, std::optional<StoredOutcome>& existing) {
   existing.reset();
   if (!order.request_id.empty()) {
     const StatusOr<bool> inserted = InsertRequestId(database, order, fingerprint);
@@ -27,28 +28,8 @@ Status InsertIn(store::Database& database, const Order& order, const std::string
       return outcome.status();
     }
   }
-  return InsertOrder(database, order);
-}
-
-// Within a transaction. outcome: the cancelled order, or why it cannot be: a refusal is no error of
-// the transaction, which would make the others of the batch start again.
-Status CancelIn(store::Database& database, const std::string& order_id, WallTime now,
-                StatusOr<std::shared_ptr<const Order>>& outcome) {
-  StatusOr<std::optional<Order>> stored = ReadOrder(database, order_id);
-  if (!stored.ok()) return stored.status();
-  if (!stored->has_value()) {
-    outcome = OrderUnknown(order_id);
-    return OkStatus();
-  }
-  const OrderState before = (*stored)->state;
-  StatusOr<Order> order = order::Cancel(**std::move(stored), now);
-  if (!order.ok()) {
-    outcome = order.status();
-    return OkStatus();
-  }
-  const auto cancelled = std::make_shared<const Order>(*std::move(order));
-  outcome = cancelled;
-  return cancelled->state == before ? OkStatus() : UpdateState(database, *cancelled);
+  if (Status status = InsertOrder(database, order); !status.ok()) return status;
+  return beside == nullptr ? OkStatus() : beside->Write(database, order);
 }
 
 // Reads by work, which fills a value, and hands over that value or the error.
@@ -105,13 +86,14 @@ void SqliteOrderStore::FindByRequestId(
 }
 
 void SqliteOrderStore::Insert(std::shared_ptr<const Order> order, std::string fingerprint,
-                              Deadline not_after, AnyInvocable<void(InsertResult)> done) {
+                              const BesideOrder* beside, Deadline not_after,
+                              AnyInvocable<void(InsertResult)> done) {
   if (!order->request_id.empty()) filter_.Add(order->request_id);
   const auto result = std::make_shared<InsertResult>();
   file_->writer().Submit(
-      [order = std::move(order), fingerprint = std::move(fingerprint),
+      [order = std::move(order), fingerprint = std::move(fingerprint), beside,
        result](store::Database& database) {
-        return InsertIn(database, *order, fingerprint, result->existing);
+        return InsertIn(database, *order, fingerprint, beside, result->existing);
       },
       not_after,
       [this, result, done = std::move(done)](const store::CommitResult& committed) mutable {
@@ -162,8 +144,8 @@ void SqliteOrderStore::Cancel(std::string order_id, WallTime now, Deadline not_a
   const auto outcome =
       std::make_shared<StatusOr<std::shared_ptr<const Order>>>(absl::UnknownError("not decided"));
   file_->writer().Submit(
-      [order_id = std::move(order_id), now, outcome](store::Database& database) {
-        return CancelIn(database, order_id, now, *outcome);
+      [this, order_id = std::move(order_id), now, outcome](store::Database& database) {
+        return CancelWithin(database, order_id, now, *outcome);
       },
       not_after,
       [outcome, done = std::move(done)](const store::CommitResult& committed) mutable {
@@ -173,6 +155,143 @@ void SqliteOrderStore::Cancel(std::string order_id, WallTime now, Deadline not_a
           done(committed.status);
         }
       });
+}
+
+// Within a transaction. outcome: the cancelled order, or why it cannot be: a refusal is no error of
+// the transaction, which would make the others of the batch start again.
+Status SqliteOrderStore::CancelWithin(store::Database& database, const std::string& order_id,
+                                      WallTime now,
+                                      StatusOr<std::shared_ptr<const Order>>& outcome) const {
+  StatusOr<std::optional<Order>> stored = ReadOrder(database, order_id);
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) {
+    outcome = OrderUnknown(order_id);
+    return OkStatus();
+  }
+  StatusOr<Order> order = order::Cancel(**stored, now);
+  if (!order.ok()) {
+    outcome = order.status();
+    return OkStatus();
+  }
+  const auto cancelled = std::make_shared<const Order>(*std::move(order));
+  outcome = cancelled;
+  return cancelled->state == (*stored)->state ? OkStatus() : Change(database, **stored, *cancelled);
+}
+
+Status SqliteOrderStore::Change(store::Database& database, const Order& before,
+                                const Order& after) const {
+  if (Status status = UpdateOrder(database, before, after); !status.ok()) return status;
+  const bool now_final =
+      before.state == OrderState::kPending && after.state != OrderState::kPending;
+  return now_final && when_final_ ? when_final_(database, after) : OkStatus();
+}
+
+Status SqliteOrderStore::InsertWithin(store::Database& database, const Order& order,
+                                      const std::string& fingerprint, const BesideOrder* beside,
+                                      std::optional<StoredOutcome>& existing) {
+  if (!order.request_id.empty()) filter_.Add(order.request_id);
+  return InsertIn(database, order, fingerprint, beside, existing);
+}
+
+template <typename Verdict>
+StatusOr<Judged> SqliteOrderStore::TakeVerdictWithin(store::Database& database, Verdict verdict,
+                                                     WallTime now) {
+  StatusOr<std::optional<Order>> stored = ReadOrder(database, verdict.order_id);
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) return OrderUnknown(verdict.order_id);
+  Order order = **stored;
+  Judged judged = TakeVerdict(std::move(verdict), now, order);
+  if (judged.effect == VerdictEffect::kRecorded || judged.effect == VerdictEffect::kDecided) {
+    if (Status status = Change(database, **stored, order); !status.ok()) return status;
+  }
+  return judged;
+}
+template StatusOr<Judged> SqliteOrderStore::TakeVerdictWithin(store::Database&, ConsumerVerdict,
+                                                              WallTime);
+template StatusOr<Judged> SqliteOrderStore::TakeVerdictWithin(store::Database&, MenuVerdict,
+                                                              WallTime);
+
+void SqliteOrderStore::ExpirePending(WallTime before, WallTime now,
+                                     AnyInvocable<void(StatusOr<int>)> done) {
+  using Ids = std::vector<std::string>;
+  ReadInto<Ids>(
+      file_->readers(), Deadline::Never(),
+      [before](store::Database& database) {
+        return ReadPending(database, before, limits::kPurgeBatchRows);
+      },
+      [this, now, done = std::move(done)](StatusOr<Ids> ids) mutable {
+        if (!ids.ok() || ids->empty()) {
+          done(ids.ok() ? StatusOr<int>(0) : ids.status());
+          return;
+        }
+        const int count = static_cast<int>(ids->size());
+        file_->writer().Submit(
+            [this, now, ids = *std::move(ids)](store::Database& database) {
+              for (const std::string& id : ids) {
+                StatusOr<std::optional<Order>> order = ReadOrder(database, id);
+                if (!order.ok()) return order.status();
+                // A verdict may have come meanwhile.
+                if (!order->has_value() || (*order)->state != OrderState::kPending) continue;
+                Order expired = **order;
+                Expire(now, expired);
+                if (Status status = Change(database, **order, expired); !status.ok()) return status;
+              }
+              return OkStatus();
+            },
+            Deadline::Never(),
+            [count, done = std::move(done)](const store::CommitResult& committed) mutable {
+              done(committed.status.ok() ? StatusOr<int>(count) : committed.status);
+            });
+      });
+}
+
+void SqliteOrderStore::ReadChangedSince(std::int64_t after,
+                                        AnyInvocable<void(StatusOr<ChangedOrders>)> done) {
+  ReadInto<ChangedOrders>(
+      file_->readers(), Deadline::Never(),
+      [after](store::Database& database) -> StatusOr<ChangedOrders> {
+        StatusOr<std::vector<OrderChange>> changes =
+            ReadFeed(database, after, limits::kFeedPieceChanges);
+        if (!changes.ok()) return changes.status();
+        ChangedOrders changed;
+        changed.head = after;
+        for (OrderChange& change : *changes) {
+          changed.head = change.number;
+          changed.order_ids.push_back(std::move(change.order_id));
+        }
+        return changed;
+      },
+      std::move(done));
+}
+
+void SqliteOrderStore::TrimFeed(WallTime before, AnyInvocable<void(StatusOr<int>)> done) {
+  const auto removed = std::make_shared<StatusOr<int>>(0);
+  file_->writer().Submit(
+      [before, removed](store::Database& database) {
+        *removed = order::TrimFeed(database, before, limits::kPurgeBatchRows);
+        return removed->status();
+      },
+      Deadline::Never(),
+      [removed, done = std::move(done)](const store::CommitResult& committed) mutable {
+        done(committed.status.ok() ? *removed : committed.status);
+      });
+}
+
+void SqliteOrderStore::CountPending(AnyInvocable<void(StatusOr<Pending>)> done) {
+  ReadInto<Pending>(
+      file_->readers(), Deadline::Never(),
+      [](store::Database& database) -> StatusOr<Pending> {
+        store::Statement row = database.Query("SELECT count(*) FROM orders WHERE state = 0");
+        Pending pending;
+        if (row.Step()) pending.count = row.Int64(0);
+        if (Status status = row.Finish(); !status.ok()) return status;
+        store::Statement oldest = database.Query(
+            "SELECT create_time FROM orders WHERE state = 0 ORDER BY order_id LIMIT 1");
+        if (oldest.Step()) pending.oldest = WallTime(Duration(oldest.Int64(0)));
+        if (Status status = oldest.Finish(); !status.ok()) return status;
+        return pending;
+      },
+      std::move(done));
 }
 
 void SqliteOrderStore::PurgeRequestIds(WallTime before, AnyInvocable<void(StatusOr<int>)> done) {

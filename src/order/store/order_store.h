@@ -3,11 +3,14 @@
 // a reader thread, or before the method returns.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/store/store_file.h"
+#include "order/domain/pending.h"
 #include "order/ports.h"
 #include "order/store/request_id_filter.h"
 #include "order/store/rows.h"
@@ -33,7 +36,8 @@ class SqliteOrderStore final : public OrderStore {
 
   void FindByRequestId(std::string request_id,
                        AnyInvocable<void(StatusOr<std::optional<StoredOutcome>>)> done) override;
-  void Insert(std::shared_ptr<const Order> order, std::string fingerprint, Deadline not_after,
+  void Insert(std::shared_ptr<const Order> order, std::string fingerprint,
+              const BesideOrder* beside, Deadline not_after,
               AnyInvocable<void(InsertResult)> done) override;
 
   // NOT_FOUND, reason ORDER_UNKNOWN.
@@ -43,6 +47,44 @@ class SqliteOrderStore final : public OrderStore {
             AnyInvocable<void(StatusOr<OrderPage>)> done);
   // The same errors as Get's and the domain's Cancel.
   void Cancel(std::string order_id, WallTime now, Deadline not_after, OrderDone done);
+
+  // What is to be written when an order comes to a final state, in the same transaction. Before the
+  // first order.
+  using WhenFinal = std::function<Status(store::Database& database, const Order& order)>;
+  void OnFinal(WhenFinal when_final) { when_final_ = std::move(when_final); }
+
+  // Rejects the PENDING orders taken before a moment, limits::kPurgeBatchRows at most. Says how
+  // many there were; nothing is written where there are none.
+  void ExpirePending(WallTime before, WallTime now, AnyInvocable<void(StatusOr<int>)> done);
+
+  // Which orders have changed after a number of the feed, and the number of its last change now. At
+  // most limits::kFeedPieceChanges ids; then head is the last of these.
+  struct ChangedOrders {
+    std::int64_t head = 0;
+    std::vector<std::string> order_ids;
+  };
+  void ReadChangedSince(std::int64_t after, AnyInvocable<void(StatusOr<ChangedOrders>)> done);
+
+  // Removes rows of the feed written before a moment, in one bounded batch; as PurgeRequestIds.
+  void TrimFeed(WallTime before, AnyInvocable<void(StatusOr<int>)> done);
+
+  // How many orders are PENDING, and when the oldest was taken; waits for the file.
+  struct Pending {
+    std::int64_t count = 0;
+    std::optional<WallTime> oldest;
+  };
+  void CountPending(AnyInvocable<void(StatusOr<Pending>)> done);
+
+  // --- within a transaction of the store's own thread
+
+  // Places an order that came as a message. existing: whose request id it is already.
+  Status InsertWithin(store::Database& database, const Order& order, const std::string& fingerprint,
+                      const BesideOrder* beside, std::optional<StoredOutcome>& existing);
+  // Takes a verdict, ConsumerVerdict or MenuVerdict. NOT_FOUND: there is no such order.
+  template <typename Verdict>
+  StatusOr<Judged> TakeVerdictWithin(store::Database& database, Verdict verdict, WallTime now);
+
+  store::StoreFile& file() { return *file_; }
 
   // Removes the request ids of orders taken before a moment, those of limits::kPurgeBatchRows
   // orders at most. Says how many orders it went through: fewer than that, and there are no more.
@@ -59,8 +101,12 @@ class SqliteOrderStore final : public OrderStore {
 
  private:
   SqliteOrderStore() = default;
+  Status Change(store::Database& database, const Order& before, const Order& after) const;
+  Status CancelWithin(store::Database& database, const std::string& order_id, WallTime now,
+                      StatusOr<std::shared_ptr<const Order>>& outcome) const;
 
   RequestIdFilter filter_;
+  WhenFinal when_final_;
   std::unique_ptr<store::StoreFile> file_;
 };
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <iterator>
 #include <memory>
 #include <utility>
 
+#include "order/store/feed_rows.h"
 #include "order/store/uuid_bytes.h"
 
 namespace lockstep::order {
@@ -37,6 +39,34 @@ std::vector<std::string> Split(std::string_view joined) {
     joined.remove_prefix(std::min(end + 1, joined.size()));
   }
   return lines;
+}
+
+// "0:1700000000000000000 1:1700000000000001000": each state with its time.
+std::string ChangesText(const std::vector<StateChange>& changes) {
+  std::string text;
+  for (const StateChange& change : changes) {
+    if (!text.empty()) text += ' ';
+    text += fmt::format_int(static_cast<int>(change.state)).c_str();
+    text += ':';
+    text += fmt::format_int(Nanos(change.time)).c_str();
+  }
+  return text;
+}
+
+std::vector<StateChange> ChangesOf(std::string_view text) {
+  std::vector<StateChange> changes;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    const std::string_view one = text.substr(0, end);
+    const std::size_t colon = std::min(one.find(':'), one.size());
+    int state = 0;
+    std::int64_t time = 0;
+    std::from_chars(one.data(), one.data() + colon, state);
+    if (colon < one.size()) std::from_chars(one.data() + colon + 1, one.data() + one.size(), time);
+    changes.push_back({static_cast<OrderState>(state), Time(time)});
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return changes;
 }
 
 // INSERT statements for 1 to kLinesAStatement lines, made once: each text is a key of the statement
@@ -80,6 +110,39 @@ Status InsertLines(Database& database, const std::string& id,
   return OkStatus();
 }
 
+// The columns of an order that its verdicts and its state decide.
+struct DecidedColumns {
+  std::optional<std::string_view> currency, limit_currency, consumer_node, restaurant_node;
+  std::optional<std::int64_t> total, limit, consumer_version, consumer_time, restaurant_version,
+      restaurant_time;
+  std::optional<bool> consumer_accepted, restaurant_accepted;
+  std::string reasons, changes;
+
+  explicit DecidedColumns(const Order& order)
+      : reasons(Joined(order.rejection_reasons)), changes(ChangesText(order.changes)) {
+    if (order.total) {
+      currency = order.total->currency_code();
+      total = order.total->total_nanos();
+    }
+    if (const auto& verdict = order.consumer_verdict) {
+      consumer_accepted = verdict->accepted;
+      if (verdict->order_limit) {
+        limit_currency = verdict->order_limit->currency_code();
+        limit = verdict->order_limit->total_nanos();
+      }
+      consumer_version = verdict->consumer_version;
+      consumer_time = Nanos(verdict->judge_time);
+      consumer_node = verdict->node;
+    }
+    if (const auto& verdict = order.menu_verdict) {
+      restaurant_accepted = verdict->accepted;
+      restaurant_version = verdict->restaurant_version;
+      restaurant_time = Nanos(verdict->judge_time);
+      restaurant_node = verdict->node;
+    }
+  }
+};
+
 Status InsertRefusals(Database& database, const std::string& id, bool of_restaurant,
                       const std::vector<Refusal>& refusals) {
   std::int64_t number = 0;
@@ -99,7 +162,7 @@ constexpr std::string_view kOrderColumns =
     "consumer_limit, "
     "consumer_version, consumer_judge_time, consumer_node, restaurant_accepted, "
     "restaurant_version, "
-    "restaurant_judge_time, restaurant_node FROM orders ";
+    "restaurant_judge_time, restaurant_node, state_changes, stale FROM orders ";
 
 // The order without its lines and refusals.
 Order OrderOf(const Statement& row) {
@@ -136,6 +199,10 @@ Order OrderOf(const Statement& row) {
     verdict.judge_time = Time(row.Int64(22));
     verdict.node = row.Text(23);
   }
+  order.changes = ChangesOf(row.Text(24));
+  // Of an order of schema version 1 only the last change is known.
+  if (order.changes.empty()) order.changes = {{order.state, order.update_time}};
+  order.accepted_on_stale_data = row.Bool(25);
   return order;
 }
 
@@ -182,55 +249,26 @@ Status ReadParts(Database& database, Order& order) {
   return ReadRefusals(database, order);
 }
 
-// The smallest UUIDv7 of a moment.
-std::string FirstIdOf(WallTime time) {
-  const auto millis = std::max<std::int64_t>(
-      0, std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
-  std::string bytes(16, '\0');
-  for (std::size_t i = 0; i < 6; ++i) bytes[i] = static_cast<char>(millis >> (8 * (5 - i)) & 0xFF);
-  return bytes;
-}
-
 }  // namespace
 
 Status InsertOrder(Database& database, const Order& order) {
   const std::string id = UuidBytes(order.order_id);
-  std::optional<std::string_view> currency, limit_currency, consumer_node, restaurant_node;
-  std::optional<std::int64_t> total, limit, consumer_version, consumer_time, restaurant_version,
-      restaurant_time;
-  std::optional<bool> consumer_accepted, restaurant_accepted;
-  if (order.total) {
-    currency = order.total->currency_code();
-    total = order.total->total_nanos();
-  }
-  if (const auto& verdict = order.consumer_verdict) {
-    consumer_accepted = verdict->accepted;
-    if (verdict->order_limit) {
-      limit_currency = verdict->order_limit->currency_code();
-      limit = verdict->order_limit->total_nanos();
-    }
-    consumer_version = verdict->consumer_version;
-    consumer_time = Nanos(verdict->judge_time);
-    consumer_node = verdict->node;
-  }
-  if (const auto& verdict = order.menu_verdict) {
-    restaurant_accepted = verdict->accepted;
-    restaurant_version = verdict->restaurant_version;
-    restaurant_time = Nanos(verdict->judge_time);
-    restaurant_node = verdict->node;
-  }
-  const std::string reasons = Joined(order.rejection_reasons);
+  const DecidedColumns decided(order);
   Status status = database.Run(
       "INSERT INTO orders VALUES "
-      "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24)",
+      "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,"
+      "?26)",
       Blob{id}, order.request_id, order.consumer_id, order.restaurant_id,
       order.delivery_address.street, order.delivery_address.city,
       order.delivery_address.postal_code, static_cast<int>(order.state),
-      static_cast<int>(order.style), currency, total, reasons, Nanos(order.create_time),
-      Nanos(order.update_time), consumer_accepted, limit_currency, limit, consumer_version,
-      consumer_time, consumer_node, restaurant_accepted, restaurant_version, restaurant_time,
-      restaurant_node);
+      static_cast<int>(order.style), decided.currency, decided.total, decided.reasons,
+      Nanos(order.create_time), Nanos(order.update_time), decided.consumer_accepted,
+      decided.limit_currency, decided.limit, decided.consumer_version, decided.consumer_time,
+      decided.consumer_node, decided.restaurant_accepted, decided.restaurant_version,
+      decided.restaurant_time, decided.restaurant_node, decided.changes,
+      order.accepted_on_stale_data);
   if (!status.ok()) return status;
+  if (status = AppendPlaced(database, order); !status.ok()) return status;
   if (status = InsertLines(database, id, order.lines); !status.ok()) return status;
   if (order.consumer_verdict) {
     status = InsertRefusals(database, id, false, order.consumer_verdict->refusals);
@@ -240,10 +278,37 @@ Status InsertOrder(Database& database, const Order& order) {
   return InsertRefusals(database, id, true, order.menu_verdict->refusals);
 }
 
-Status UpdateState(Database& database, const Order& order) {
-  return database.Run("UPDATE orders SET state = ?2, update_time = ?3 WHERE order_id = ?1",
-                      Blob{UuidBytes(order.order_id)}, static_cast<int>(order.state),
-                      Nanos(order.update_time));
+Status UpdateOrder(Database& database, const Order& before, const Order& after) {
+  const std::string id = UuidBytes(after.order_id);
+  const DecidedColumns decided(after);
+  Status status = database.Run(
+      "UPDATE orders SET state = ?2, update_time = ?3, currency = ?4, total = ?5, "
+      "rejection_reasons = ?6, consumer_accepted = ?7, consumer_limit_currency = ?8, "
+      "consumer_limit = ?9, consumer_version = ?10, consumer_judge_time = ?11, consumer_node = "
+      "?12, "
+      "restaurant_accepted = ?13, restaurant_version = ?14, restaurant_judge_time = ?15, "
+      "restaurant_node = ?16, state_changes = ?17 WHERE order_id = ?1",
+      Blob{id}, static_cast<int>(after.state), Nanos(after.update_time), decided.currency,
+      decided.total, decided.reasons, decided.consumer_accepted, decided.limit_currency,
+      decided.limit, decided.consumer_version, decided.consumer_time, decided.consumer_node,
+      decided.restaurant_accepted, decided.restaurant_version, decided.restaurant_time,
+      decided.restaurant_node, decided.changes);
+  if (!status.ok()) return status;
+  if (after.lines != before.lines) {
+    status = database.Run("DELETE FROM order_lines WHERE order_id = ?1", Blob{id});
+    if (!status.ok()) return status;
+    if (status = InsertLines(database, id, after.lines); !status.ok()) return status;
+  }
+  if (after.consumer_verdict && !before.consumer_verdict) {
+    status = InsertRefusals(database, id, false, after.consumer_verdict->refusals);
+    if (!status.ok()) return status;
+  }
+  if (after.menu_verdict && !before.menu_verdict) {
+    status = InsertRefusals(database, id, true, after.menu_verdict->refusals);
+    if (!status.ok()) return status;
+  }
+  if (after.state == before.state) return OkStatus();
+  return AppendStateChange(database, after);
 }
 
 StatusOr<bool> InsertRequestId(Database& database, const Order& order,
@@ -310,6 +375,16 @@ StatusOr<std::vector<Order>> ReadOrders(Database& database, const OrderFilter& f
     if (Status status = ReadParts(database, order); !status.ok()) return status;
   }
   return orders;
+}
+
+StatusOr<std::vector<std::string>> ReadPending(Database& database, WallTime before, int count_max) {
+  Statement row = database.Query(
+      "SELECT order_id FROM orders WHERE state = 0 AND order_id < ?1 ORDER BY order_id LIMIT ?2",
+      Blob{FirstIdOf(before)}, count_max);
+  std::vector<std::string> ids;
+  while (row.Step()) ids.push_back(UuidText(row.Bytes(0)));
+  if (Status status = row.Finish(); !status.ok()) return status;
+  return ids;
 }
 
 StatusOr<PurgeRange> FindPurgeable(Database& database, WallTime before, int orders_max) {

@@ -20,9 +20,11 @@ struct OrderFilter {
   std::optional<OrderState> state;
 };
 
-// Within a transaction.
+// Within a transaction: the order, and what the feed says of it.
 Status InsertOrder(store::Database& database, const Order& order);
-Status UpdateState(store::Database& database, const Order& order);
+// The order after a verdict, a cancellation, an expiry: its state, verdicts, prices, and what the
+// feed says if its state has changed.
+Status UpdateOrder(store::Database& database, const Order& before, const Order& after);
 
 // True: inserted. False: the request id is there already.
 StatusOr<bool> InsertRequestId(store::Database& database, const Order& order,
@@ -35,6 +37,10 @@ StatusOr<std::optional<StoredOutcome>> ReadOutcome(store::Database& database,
 // The newest first, at most so many, those before after_order_id where it is not empty.
 StatusOr<std::vector<Order>> ReadOrders(store::Database& database, const OrderFilter& filter,
                                         int count_max, std::string_view after_order_id);
+
+// PENDING orders that were taken before a moment, the oldest first.
+StatusOr<std::vector<std::string>> ReadPending(store::Database& database, WallTime before,
+                                               int count_max);
 
 // Orders taken before a moment whose request ids have not been purged, the oldest first.
 struct PurgeRange {

@@ -3,6 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include "common/message/tables.h"
+
 namespace lockstep::order {
 namespace {
 
@@ -75,7 +77,31 @@ CREATE TABLE request_ids_purged (
 INSERT INTO request_ids_purged VALUES (0, zeroblob(16));
 )sql";
 
-constexpr std::array<std::string_view, 1> kScripts = {kVersion1};
+// state_changes: each state with its time, "0:1700000000000000000 1:…"; empty in orders of
+// version 1. The index is that of the orders which somebody still has to decide, few among many.
+//
+// order_feed numbers the changes of orders for those who follow them; what a change says is read
+// from the order. Its last row is never trimmed, so no number comes twice. replies: who wants the
+// outcome of an order as a message.
+constexpr std::string_view kVersion2 = R"sql(
+ALTER TABLE orders ADD COLUMN state_changes TEXT NOT NULL DEFAULT '';
+ALTER TABLE orders ADD COLUMN stale INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX orders_pending ON orders (order_id) WHERE state = 0;
+CREATE TABLE order_feed (
+  number INTEGER PRIMARY KEY,
+  order_id BLOB NOT NULL,
+  kind INTEGER NOT NULL,              -- OrderEvent
+  time INTEGER NOT NULL
+);
+CREATE TABLE replies (
+  order_id BLOB NOT NULL PRIMARY KEY REFERENCES orders,
+  reply_to TEXT NOT NULL,
+  correlation_id TEXT NOT NULL
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::array<std::string_view, 4> kScripts = {kVersion1, kVersion2, message::kMessageTables,
+                                                      message::kFeedTables};
 constexpr std::int32_t kApplicationId = 0x6c734f72;
 
 }  // namespace

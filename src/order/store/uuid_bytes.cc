@@ -1,5 +1,8 @@
 #include "order/store/uuid_bytes.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "common/base/check.h"
 #include "common/base/id.h"
 
@@ -39,6 +42,14 @@ std::string UuidText(std::string_view bytes) {
     text.push_back(kHex[byte & 0xF]);
   }
   return text;
+}
+
+std::string FirstIdOf(WallTime time) {
+  const auto millis = std::max<std::int64_t>(
+      0, std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
+  std::string bytes(16, '\0');
+  for (std::size_t i = 0; i < 6; ++i) bytes[i] = static_cast<char>(millis >> (8 * (5 - i)) & 0xFF);
+  return bytes;
 }
 
 }  // namespace lockstep::order

@@ -4,7 +4,9 @@
 
 #include "common/base/check.h"
 #include "order/checks/blocking_check.h"
+#include "order/checks/later_check.h"
 #include "order/checks/non_blocking_check.h"
+#include "order/checks/verdict_commands.h"
 
 namespace lockstep::order {
 namespace {
@@ -19,12 +21,22 @@ Checks NonBlocking(const StyleParts& parts, rpc::CompletionLoop& loop) {
           std::make_unique<NonBlockingCheck<RestaurantWire>>(parts.restaurant, loop)};
 }
 
+Checks Deferred(const StyleParts& /*parts*/, rpc::CompletionLoop& /*loop*/) {
+  return {std::make_unique<LaterCheck<ConsumerCheck>>(), std::make_unique<LaterCheck<MenuCheck>>(),
+          std::make_unique<VerdictCommands>()};
+}
+
+Checks EventDriven(const StyleParts& /*parts*/, rpc::CompletionLoop& /*loop*/) {
+  return {std::make_unique<LaterCheck<ConsumerCheck>>(), std::make_unique<LaterCheck<MenuCheck>>()};
+}
+
 }  // namespace
 
 const std::vector<StyleRow>& StyleTable() {
   static const std::vector<StyleRow> table = {
-      {Style::kBlocking, true, Blocking},
-      {Style::kNonBlocking, false, NonBlocking},
+      {Style::kBlocking, true, Blocking},        {Style::kNonBlocking, false, NonBlocking},
+      {Style::kReplica, false, NonBlocking},     {Style::kDeferred, false, Deferred},
+      {Style::kEventDriven, false, EventDriven}, {Style::kCommonData, false, NonBlocking},
   };
   return table;
 }

@@ -1,5 +1,6 @@
-// The styles, one row each: how the two questions are asked, and what a waiting order holds. Adding
-// a style is one file of checks and one row.
+// The styles, one row each: how the two questions are asked, what a waiting order holds, and what
+// is written with an order that is answered before it is judged. Adding a style is one file of
+// checks and one row.
 //
 // Threads: built before the first order; the row of a style is found from any thread.
 #pragma once
@@ -19,6 +20,7 @@ namespace lockstep::order {
 struct Checks {
   std::unique_ptr<ConsumerCheck> consumer;
   std::unique_ptr<MenuCheck> menu;
+  std::unique_ptr<BesideOrder> beside = nullptr;  // what is written with an order; may be null
 };
 
 // What the rows build their checks from. Outlives them.
