@@ -18,17 +18,6 @@ Status BudgetGone(std::string_view before) {
                                before));
 }
 
-Status RequestIdReused(const std::string& request_id, const std::string& order_id) {
-  ErrorDetail detail;
-  detail.reason = "REQUEST_ID_REUSED";
-  detail.metadata = {{"request_id", request_id}, {"order_id", order_id}};
-  return MakeError(
-      StatusCode::kAlreadyExists,
-      fmt::format("request_id \"{}\" was used for another order, {}; use a new one for each order",
-                  request_id, order_id),
-      std::move(detail));
-}
-
 }  // namespace
 
 void PlaceOrder::Start(const PlaceOrderParts& parts, Executor& executor, PlaceOrderCommand command,

@@ -34,9 +34,14 @@ class RandomOrders {
     order.delivery_address = {Text(limits::kStreetBytesMax), Text(limits::kCityBytesMax),
                               Text(limits::kPostalCodeBytesMax)};
     order.state = static_cast<OrderState>(Below(4));
-    order.style = static_cast<Style>(Below(2));
+    order.style = static_cast<Style>(Below(6));
     order.create_time = time;
     order.update_time = time + Duration(Below(1'000'000'000));
+    for (std::uint64_t before = Below(3); before > 0; --before) {
+      order.changes.push_back({static_cast<OrderState>(Below(4)), time});
+    }
+    order.changes.push_back({order.state, order.update_time});
+    order.accepted_on_stale_data = OneIn(8) == 0;
     const std::size_t lines =
         OneIn(16) != 0 ? 1 + Below(12) : static_cast<std::size_t>(limits::kOrderLinesMax);
     for (std::size_t i = 0; i < lines; ++i) {

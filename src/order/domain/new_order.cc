@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <utility>
 
 #include "common/base/limits.h"
 #include "order/domain/fnv.h"
@@ -74,6 +75,17 @@ void Validate(const OrderOptions& options, Violations& violations) {
                    fmt::format("must be 0s to {}, is {}", DurationText(limits::kTimeoutMax),
                                DurationText(reserve)));
   }
+}
+
+Status RequestIdReused(const std::string& request_id, const std::string& order_id) {
+  ErrorDetail detail;
+  detail.reason = "REQUEST_ID_REUSED";
+  detail.metadata = {{"request_id", request_id}, {"order_id", order_id}};
+  return MakeError(
+      StatusCode::kAlreadyExists,
+      fmt::format("request_id \"{}\" was used for another order, {}; use a new one for each order",
+                  request_id, order_id),
+      std::move(detail));
 }
 
 std::string Fingerprint(const NewOrder& order) {

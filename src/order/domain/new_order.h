@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/deadline.h"
+#include "common/base/status.h"
 #include "common/base/validate.h"
 #include "order/domain/verdict.h"
 
@@ -61,5 +62,8 @@ void Validate(const OrderOptions& options, Violations& violations);
 // own in place of ALREADY_EXISTS, and nobody else is concerned. By chance, two of N orders collide
 // with a probability of N²/2^129.
 std::string Fingerprint(const NewOrder& order);
+
+// ALREADY_EXISTS, reason REQUEST_ID_REUSED: two requests with one id have different fingerprints.
+Status RequestIdReused(const std::string& request_id, const std::string& order_id);
 
 }  // namespace lockstep::order

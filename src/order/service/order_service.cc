@@ -13,7 +13,16 @@ namespace {
 
 // To a peer that is asked on behalf of callers: a budget must not grow on the way there.
 std::shared_ptr<grpc::Channel> ChannelTo(const std::string& peer) {
+  // A path that is none: every call fails at once with UNAVAILABLE.
+  if (peer == kNoPeer) return rpc::MakeChannel("unix:/dev/null/none");
   return rpc::MakeChannel(peer, {.exact_deadlines = true});
+}
+
+message::PeerAddresses PeersOf(const OrderFlags& flags) {
+  message::PeerAddresses peers;
+  if (flags.consumer != kNoPeer) peers[kConsumerPeer] = {flags.consumer};
+  if (flags.restaurant != kNoPeer) peers[kRestaurantPeer] = {flags.restaurant};
+  return peers;
 }
 
 Status NotOpenYet() {
@@ -52,6 +61,7 @@ OrderService::OrderService(const control::HostContext& context, OrderFlags flags
       consumer_(consumer::v1::ConsumerService::NewStub(ChannelTo(flags_.consumer))),
       restaurant_(restaurant::v1::RestaurantService::NewStub(ChannelTo(flags_.restaurant))),
       desk_(context.settings, *store_, gate_),
+      messaging_(context, *store_, PeersOf(flags_)),
       pool_(context.settings.Get()->order().pool_threads(),
             context.settings.Get()->order().pool_queue(), context.rules.drop_expired),
       methods_(context.faults, Service::service_full_name()) {
@@ -70,6 +80,18 @@ OrderService::OrderService(const control::HostContext& context, OrderFlags flags
   });
 }
 
+std::vector<grpc::Service*> OrderService::services() {
+  std::vector<grpc::Service*> services = messaging_.services();
+  services.push_back(&raw_);
+  return services;
+}
+
+std::vector<rpc::MethodBase*> OrderService::methods() {
+  std::vector<rpc::MethodBase*> methods = messaging_.methods();
+  for (rpc::MethodBase* method : methods_.all()) methods.push_back(method);
+  return methods;
+}
+
 Status OrderService::Start(rpc::QueueServer& business) {
   for (const auto& loop : business.loops()) loops_.push_back(loop.get());
   checks_ = std::make_unique<StyleChecks>(StyleParts{*consumer_, *restaurant_, stopping_}, loops_);
@@ -78,6 +100,7 @@ Status OrderService::Start(rpc::QueueServer& business) {
       SynchronousShell::Start(flags_.sync_listen, context_, desk_, *loops_.front());
   if (!shell.ok()) return shell.status();
   synchronous_ = *std::move(shell);
+  messaging_.Start(*loops_.front());
   open_ = true;
   return OkStatus();
 }
@@ -100,6 +123,7 @@ void OrderService::Tick() {
   }
   gate_.GiveUpExpired(Clock::Real().Now());
   if (!purging_.exchange(true)) PurgeRequestIds();
+  messaging_.Tick();
 }
 
 void OrderService::PurgeRequestIds() {
@@ -199,6 +223,8 @@ void OrderService::CancelOrder(CancelCall& call) {
 }
 
 void OrderService::Drain(Duration grace) {
+  messaging_.EndStreams();
+  messaging_.StopSending();
   if (synchronous_ == nullptr) return;
   synchronous_->Shutdown(grace);
 }

@@ -17,16 +17,20 @@
 #include "common/rpc/blocking_pool.h"
 #include "common/rpc/method_list.h"
 #include "lockstep/order/v1/order.grpc.pb.h"
+#include "order/service/messaging.h"
 #include "order/service/order_desk.h"
 #include "order/service/synchronous_shell.h"
 
 namespace lockstep::order {
 
+// In place of the address of a peer that this server is not told of.
+inline constexpr char kNoPeer[] = "none";
+
 // Beside the flags that every server has.
 struct OrderFlags {
   std::string sync_listen = "127.0.0.1:50071";
-  std::string consumer = "127.0.0.1:50052";
-  std::string restaurant = "127.0.0.1:50053";
+  std::string consumer = "127.0.0.1:50052";    // kNoPeer: it is not known here
+  std::string restaurant = "127.0.0.1:50053";  // the same
   int commit_batch = limits::kCommitBatchMax;
   Duration request_id_retention = limits::kRequestIdRetention;
 };
@@ -36,8 +40,8 @@ class OrderService final : public control::HostedService {
   static StatusOr<std::unique_ptr<control::HostedService>> Make(const control::HostContext& context,
                                                                 const OrderFlags& flags);
 
-  std::vector<grpc::Service*> services() override { return {&raw_}; }
-  std::vector<rpc::MethodBase*> methods() override { return methods_.all(); }
+  std::vector<grpc::Service*> services() override;
+  std::vector<rpc::MethodBase*> methods() override;
   Status Start(rpc::QueueServer& business) override;
   std::map<std::string, std::string> Addresses() override;
   Status Health() override;
@@ -75,6 +79,7 @@ class OrderService final : public control::HostedService {
   std::vector<rpc::CompletionLoop*> loops_;  // of the business server
   RequestGate gate_;
   OrderDesk desk_;
+  Messaging messaging_;
   rpc::BlockingPool pool_;
   std::unique_ptr<StyleChecks> checks_;
   std::unique_ptr<SynchronousShell> synchronous_;
