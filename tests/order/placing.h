@@ -97,7 +97,7 @@ struct World {
   FakeStore store;
   RequestGate gate;
 
-  PlaceOrderParts parts() { return {consumer, menu, store, gate, clock}; }
+  PlaceOrderParts parts() { return {consumer, menu, nullptr, store, gate, clock}; }
 
   void AnswerInline() {
     consumer.AnswerInline([](const ConsumerQuestion& question) { return Accepting(question); });

@@ -41,6 +41,7 @@ TEST_CASE("an order that is pending or validated can be cancelled") {
   Order expected = before;
   expected.state = OrderState::kCancelled;
   expected.update_time = kLater;
+  expected.changes.push_back({OrderState::kCancelled, kLater});
   REQUIRE(*after == expected);
 }
 
