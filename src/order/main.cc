@@ -60,6 +60,7 @@ void AddFlags(CLI::App& app, Flags& flags) {
       "where the synchronous shell listens: the same service, a thread for each call");
   control::AddAddressFlag(app, "--consumer", parts.consumer, "where lockstep-consumer is");
   control::AddAddressFlag(app, "--restaurant", parts.restaurant, "where lockstep-restaurant is");
+  control::AddPeerFlag(app, parts.peers);
   AddNameFlag(
       app, "--default-style", Styles(),
       [&](auto style) { flags.settings.set_default_style(style); }, "non-blocking",

@@ -98,6 +98,7 @@ inline Order Plain(WallTime time, std::uint64_t nth, OrderState state = OrderSta
   order.state = state;
   order.create_time = time;
   order.update_time = time;
+  order.changes = {{state, time}};
   return order;
 }
 

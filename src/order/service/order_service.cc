@@ -19,9 +19,10 @@ std::shared_ptr<grpc::Channel> ChannelTo(const std::string& peer) {
 }
 
 message::PeerAddresses PeersOf(const OrderFlags& flags) {
-  message::PeerAddresses peers;
-  if (flags.consumer != kNoPeer) peers[kConsumerPeer] = {flags.consumer};
-  if (flags.restaurant != kNoPeer) peers[kRestaurantPeer] = {flags.restaurant};
+  message::PeerAddresses peers = flags.peers;
+  if (flags.consumer != kNoPeer) peers.try_emplace(kConsumerPeer, std::vector{flags.consumer});
+  if (flags.restaurant != kNoPeer)
+    peers.try_emplace(kRestaurantPeer, std::vector{flags.restaurant});
   return peers;
 }
 

@@ -31,6 +31,7 @@ struct OrderFlags {
   std::string sync_listen = "127.0.0.1:50071";
   std::string consumer = "127.0.0.1:50052";    // kNoPeer: it is not known here
   std::string restaurant = "127.0.0.1:50053";  // the same
+  message::PeerAddresses peers;  // for messages; consumer and restaurant are as above unless named
   int commit_batch = limits::kCommitBatchMax;
   Duration request_id_retention = limits::kRequestIdRetention;
 };
