@@ -58,8 +58,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
   control::AddAddressFlag(
       app, "--sync-listen", parts.sync_listen,
       "where the synchronous shell listens: the same service, a thread for each call");
-  control::AddAddressFlag(app, "--consumer", parts.consumer, "where lockstep-consumer is");
-  control::AddAddressFlag(app, "--restaurant", parts.restaurant, "where lockstep-restaurant is");
+  control::AddOptionalAddressFlag(app, "--consumer", parts.consumer, "where lockstep-consumer is");
+  control::AddOptionalAddressFlag(app, "--restaurant", parts.restaurant,
+                                  "where lockstep-restaurant is");
   control::AddPeerFlag(app, parts.peers);
   AddNameFlag(
       app, "--default-style", Styles(),

@@ -192,6 +192,16 @@ void AddAddressFlag(CLI::App& app, const std::string& name, std::string& value,
       ->capture_default_str();
 }
 
+void AddOptionalAddressFlag(CLI::App& app, const std::string& name, std::string& value,
+                            const std::string& description) {
+  app.add_option(name, value, description)
+      ->check(CLI::Validator(
+          [](std::string& text) { return text == kNoAddress ? "" : AddressProblem(text); }, "",
+          "address"))
+      ->type_name("HOST:PORT|none")
+      ->capture_default_str();
+}
+
 void AddPeerFlag(CLI::App& app, Peers& peers) {
   app.add_option_function<std::vector<std::string>>(
          "--peer",

@@ -29,6 +29,10 @@ void AddDurationFlag(CLI::App& app, const std::string& name, Duration& value,
 // A flag whose value is an address: "127.0.0.1:50051".
 void AddAddressFlag(CLI::App& app, const std::string& name, std::string& value,
                     const std::string& description);
+// The same, or "none": kNoAddress.
+void AddOptionalAddressFlag(CLI::App& app, const std::string& name, std::string& value,
+                            const std::string& description);
+inline constexpr char kNoAddress[] = "none";
 // --peer NAME=HOST:PORT[,HOST:PORT...], repeatable: role of a peer → its addresses. What peers
 // holds already are the defaults; a name that is given takes the place of its default. Given twice
 // for a name, or with an address twice: refused.

@@ -171,6 +171,4 @@ Handled MessageDesk::TakeOrder(store::Database& database, const Envelope& envelo
 
 MessageDesk::Counts MessageDesk::counts() const { return {late_, unknown_, inconsistent_}; }
 
-void MessageDesk::ResetCounts() { late_ = unknown_ = inconsistent_ = 0; }
-
 }  // namespace lockstep::order

@@ -22,14 +22,13 @@ class MessageDesk {
   // ConsumerValidated, OrderDetailsValidated, CreateOrderRequest.
   message::Handlers handlers();
 
-  // Of verdicts, since the last reset.
+  // Of verdicts, since the start.
   struct Counts {
     std::int64_t late = 0;
     std::int64_t unknown = 0;
     std::int64_t inconsistent = 0;
   };
   Counts counts() const;
-  void ResetCounts();
 
  private:
   template <typename Wire, typename Payload>

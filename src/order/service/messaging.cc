@@ -1,5 +1,6 @@
 #include "order/service/messaging.h"
 
+#include <future>
 #include <utility>
 
 #include "common/base/log.h"
@@ -29,7 +30,66 @@ std::vector<rpc::MethodBase*> Messaging::methods() {
 void Messaging::Start(rpc::CompletionLoop& loop) {
   transport_ = message::MakeGrpcTransport(peers_, context_.flags.node, loop);
   relay_ = std::make_unique<message::Relay>(store_.file(), *transport_);
+  boxes_ = std::make_unique<message::Desk>(store_.file(), *relay_, mailbox_);
   relay_->Start();
+}
+
+Messaging::~Messaging() = default;
+
+StatusOr<message::v1::Backlog> Messaging::GetBacklog() {
+  StatusOr<message::v1::Backlog> backlog = boxes_->GetBacklog();
+  if (!backlog.ok()) return backlog.status();
+  std::promise<StatusOr<SqliteOrderStore::Pending>> said;
+  store_.CountPending(
+      [&said](StatusOr<SqliteOrderStore::Pending> pending) { said.set_value(std::move(pending)); });
+  const StatusOr<SqliteOrderStore::Pending> pending = said.get_future().get();
+  if (!pending.ok()) return pending.status();
+  backlog->set_orders_pending(pending->count);
+  if (pending->oldest) {
+    rpc::SetDuration(Clock::Real().WallNow() - *pending->oldest,
+                     backlog->mutable_oldest_order_age());
+  }
+  return backlog;
+}
+
+StatusOr<control::v1::ListMessagesResponse> Messaging::ListMessages(
+    const control::v1::ListMessagesRequest& request) {
+  StatusOr<message::Desk::Page> page =
+      boxes_->List(request.box(), request.destination(), request.message_id(), request.page_size());
+  if (!page.ok()) return page.status();
+  control::v1::ListMessagesResponse response;
+  for (message::v1::StoredMessage& message : page->messages)
+    response.add_messages()->Swap(&message);
+  response.set_total(page->total);
+  return response;
+}
+
+StatusOr<message::v1::StoredMessage> Messaging::Redrive(const std::string& message_id) {
+  return boxes_->Redrive(message_id);
+}
+
+StatusOr<message::v1::StoredMessage> Messaging::Drop(const std::string& message_id) {
+  return boxes_->Drop(message_id);
+}
+
+control::v1::MessageCounts Messaging::Counts() const {
+  control::v1::MessageCounts counts;
+  const message::Mailbox::Counts in = mailbox_.counts();
+  counts.set_taken(in.taken);
+  counts.set_duplicates(in.duplicates);
+  counts.set_refused(in.refused);
+  if (relay_ != nullptr) {
+    const message::Relay::Counts out = relay_->counts();
+    counts.set_sent(out.sent);
+    counts.set_send_failed(out.failed);
+    counts.set_dead(out.dead);
+  }
+  const MessageDesk::Counts verdicts = desk_.counts();
+  counts.set_verdicts_late(verdicts.late);
+  counts.set_verdicts_unknown(verdicts.unknown);
+  counts.set_verdicts_inconsistent(verdicts.inconsistent);
+  counts.set_orders_expired(expired_);
+  return counts;
 }
 
 void Messaging::StopSending() {

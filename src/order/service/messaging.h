@@ -6,10 +6,14 @@
 // ended, then the file may stop.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/control/host.h"
+#include "common/control/message_port.h"
 #include "common/message/desk.h"
 #include "common/message/feed_service.h"
 #include "common/message/mailbox.h"
@@ -21,11 +25,12 @@
 
 namespace lockstep::order {
 
-class Messaging {
+class Messaging final : public control::MessagePort {
  public:
   // context, store: outlive it.
   Messaging(const control::HostContext& context, SqliteOrderStore& store,
             message::PeerAddresses peers);
+  ~Messaging() override;
 
   std::vector<grpc::Service*> services();
   std::vector<rpc::MethodBase*> methods();
@@ -35,6 +40,15 @@ class Messaging {
   // At the beginning of an orderly end.
   void EndStreams() { feed_service_.EndStreams(); }
   void StopSending();
+
+  StatusOr<message::v1::Backlog> GetBacklog() override;
+  StatusOr<control::v1::ListMessagesResponse> ListMessages(
+      const control::v1::ListMessagesRequest& request) override;
+  StatusOr<message::v1::StoredMessage> Redrive(const std::string& message_id) override;
+  StatusOr<message::v1::StoredMessage> Drop(const std::string& message_id) override;
+
+  // Since the start.
+  control::v1::MessageCounts Counts() const;
 
  private:
   void ExpireOrders();
@@ -49,6 +63,7 @@ class Messaging {
   message::FeedService feed_service_;
   std::unique_ptr<message::Transport> transport_;
   std::unique_ptr<message::Relay> relay_;
+  std::unique_ptr<message::Desk> boxes_;
   std::atomic<bool> expiring_ = false;
   std::atomic<bool> trimming_ = false;
   SteadyTime next_trim_{};  // of the housekeeping thread

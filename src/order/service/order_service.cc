@@ -14,14 +14,15 @@ namespace {
 // To a peer that is asked on behalf of callers: a budget must not grow on the way there.
 std::shared_ptr<grpc::Channel> ChannelTo(const std::string& peer) {
   // A path that is none: every call fails at once with UNAVAILABLE.
-  if (peer == kNoPeer) return rpc::MakeChannel("unix:/dev/null/none");
+  if (peer == control::kNoAddress) return rpc::MakeChannel("unix:/dev/null/none");
   return rpc::MakeChannel(peer, {.exact_deadlines = true});
 }
 
 message::PeerAddresses PeersOf(const OrderFlags& flags) {
   message::PeerAddresses peers = flags.peers;
-  if (flags.consumer != kNoPeer) peers.try_emplace(kConsumerPeer, std::vector{flags.consumer});
-  if (flags.restaurant != kNoPeer)
+  if (flags.consumer != control::kNoAddress)
+    peers.try_emplace(kConsumerPeer, std::vector{flags.consumer});
+  if (flags.restaurant != control::kNoAddress)
     peers.try_emplace(kRestaurantPeer, std::vector{flags.restaurant});
   return peers;
 }
@@ -102,6 +103,7 @@ Status OrderService::Start(rpc::QueueServer& business) {
   if (!shell.ok()) return shell.status();
   synchronous_ = *std::move(shell);
   messaging_.Start(*loops_.front());
+  context_.ledger.SetMessages([this] { return messaging_.Counts(); });
   open_ = true;
   return OkStatus();
 }

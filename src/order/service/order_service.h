@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "common/control/flags.h"
 #include "common/control/host.h"
 #include "common/rpc/blocking_pool.h"
 #include "common/rpc/method_list.h"
@@ -23,13 +24,10 @@
 
 namespace lockstep::order {
 
-// In place of the address of a peer that this server is not told of.
-inline constexpr char kNoPeer[] = "none";
-
 // Beside the flags that every server has.
 struct OrderFlags {
   std::string sync_listen = "127.0.0.1:50071";
-  std::string consumer = "127.0.0.1:50052";    // kNoPeer: it is not known here
+  std::string consumer = "127.0.0.1:50052";    // kNoAddress: it is not known here
   std::string restaurant = "127.0.0.1:50053";  // the same
   message::PeerAddresses peers;  // for messages; consumer and restaurant are as above unless named
   int commit_batch = limits::kCommitBatchMax;
@@ -45,6 +43,7 @@ class OrderService final : public control::HostedService {
   std::vector<rpc::MethodBase*> methods() override;
   Status Start(rpc::QueueServer& business) override;
   std::map<std::string, std::string> Addresses() override;
+  control::MessagePort* messages() override { return &messaging_; }
   Status Health() override;
   void Tick() override;
   void Drain(Duration grace) override;

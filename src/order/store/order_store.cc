@@ -60,6 +60,7 @@ StatusOr<std::unique_ptr<SqliteOrderStore>> SqliteOrderStore::Open(
   store::StoreFileOptions file;
   file.path = path;
   file.writer.batch_max = options.commit_batch_max;
+  file.other_process_poll = limits::kOtherProcessPoll;  // another instance may work on the file
   StatusOr<std::unique_ptr<store::StoreFile>> opened = store::StoreFile::Open(
       file, OrderSchema(), [&filter = self->filter_](store::Database& database) {
         store::Statement row = database.Query("SELECT request_id FROM request_ids");
