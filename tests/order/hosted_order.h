@@ -176,6 +176,7 @@ struct StyleCase {
 inline std::vector<StyleCase> StyleCases() {
   std::vector<StyleCase> cases;
   for (const StyleRow& row : StyleTable()) {
+    if (!row.asks_peers) continue;
     cases.push_back({row, false});
     cases.push_back({row, true});
   }

@@ -34,7 +34,7 @@ Checks EventDriven(const StyleParts& /*parts*/, rpc::CompletionLoop& /*loop*/) {
 
 const std::vector<StyleRow>& StyleTable() {
   static const std::vector<StyleRow> table = {
-      {Style::kBlocking, true, Blocking},        {Style::kNonBlocking, false, NonBlocking},
+      {Style::kBlocking, true, Blocking, true},  {Style::kNonBlocking, false, NonBlocking, true},
       {Style::kReplica, false, NonBlocking},     {Style::kDeferred, false, Deferred},
       {Style::kEventDriven, false, EventDriven}, {Style::kCommonData, false, NonBlocking},
   };

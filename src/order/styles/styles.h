@@ -36,6 +36,8 @@ struct StyleRow {
   // pool.
   bool holds_thread;
   Checks (*make_checks)(const StyleParts& parts, rpc::CompletionLoop& loop);
+  // True: the answer waits for Consumer and Restaurant themselves, so it has their cost in it.
+  bool asks_peers = false;
 };
 
 // All styles, in the order of the enum.
