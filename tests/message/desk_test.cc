@@ -77,7 +77,8 @@ TEST_CASE("A message that waits for its next try says when that is") {
   boxes.Restart();
   boxes.a.Refuse("bad", Refusal("NO"));
   Put(*boxes.file, "a", {Note("k", "bad")});
-  REQUIRE(Eventually([&] { return Count(boxes.file->path(), "outbox WHERE attempts = 1") == 1; }));
+  REQUIRE(Eventually(
+      [&] { return Count(boxes.file->path(), "outbox_waiting WHERE attempts = 1") == 1; }));
   const auto page = Desk(*boxes.file, *boxes.relay, boxes.self.mailbox())
                         .List(StoredMessage::BOX_OUTBOX, "", "", 10);
   REQUIRE(page.ok());

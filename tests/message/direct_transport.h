@@ -121,7 +121,7 @@ struct Boxes {
     relay.reset();
     Start();
   }
-  int Waiting() const { return Count(file->path(), "outbox WHERE sent_time IS NULL"); }
+  int Waiting() const { return Count(file->path(), "outbox_waiting"); }
   bool Drained() {
     return Eventually([this] { return Waiting() == 0; });
   }

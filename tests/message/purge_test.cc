@@ -51,7 +51,7 @@ TEST_CASE("A purge takes no more than a batch, and nothing that is too young") {
         .ok();
   };
   REQUIRE(Commit(*file, [&](store::Database& database) {
-            return WriteMarks(database, marks, now);
+            return WriteMarks(database, "a", marks, now);
           }).ok());
   REQUIRE(purge(now - 1h));
   CHECK_FALSE(something);
@@ -62,7 +62,7 @@ TEST_CASE("A purge takes no more than a batch, and nothing that is too young") {
   CHECK(Count(file->path(), "outbox") == 15);
   REQUIRE(purge(now + 1h));
   CHECK(Count(file->path(), "outbox") == 10);
-  CHECK(Count(file->path(), "outbox WHERE sent_time IS NULL") == 10);
+  CHECK(Count(file->path(), "outbox_waiting") == 10);
 }
 
 TEST_CASE("What is younger than the retention is kept") {

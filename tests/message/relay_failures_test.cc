@@ -26,7 +26,7 @@ TEST_CASE("Where answers are lost, messages come again and have no second effect
   boxes.transport.Set("a", Link::kUp);
   REQUIRE(boxes.Drained());
   CHECK(EffectsOf(boxes.a.path(), "k") == Numbers(10));
-  CHECK(Count(boxes.file->path(), "outbox WHERE attempts > 0") == 0);
+  CHECK(Count(boxes.file->path(), "outbox_waiting WHERE attempts > 0") == 0);
 }
 
 TEST_CASE("A receiver that is gone costs no message a try and holds up no other receiver") {
@@ -37,7 +37,7 @@ TEST_CASE("A receiver that is gone costs no message a try and holds up no other 
   REQUIRE(Eventually([&] { return boxes.transport.deliveries("a") > tries; }));
   Put(*boxes.file, "b", Notes("k", 3));
   REQUIRE(Eventually([&] { return Count(boxes.b.path(), "effects") == 3; }));
-  CHECK(Count(boxes.file->path(), "outbox WHERE attempts > 0") == 0);
+  CHECK(Count(boxes.file->path(), "outbox_waiting WHERE attempts > 0") == 0);
   boxes.transport.Set("a", Link::kUp);
   REQUIRE(boxes.Drained());
   CHECK(EffectsOf(boxes.a.path(), "k") == Numbers(3));
@@ -106,7 +106,8 @@ TEST_CASE("After a restart a key still waits until its message is due, and its t
   Boxes boxes(options);
   boxes.a.Refuse("bad", Refusal("NO"));
   Put(*boxes.file, "a", {Note("k", "bad"), Note("k", "1")});
-  REQUIRE(Eventually([&] { return Count(boxes.file->path(), "outbox WHERE attempts = 1") == 1; }));
+  REQUIRE(Eventually(
+      [&] { return Count(boxes.file->path(), "outbox_waiting WHERE attempts = 1") == 1; }));
   boxes.Restart();
   Put(*boxes.file, "a", {Note("other", "1")});
   REQUIRE(Eventually([&] { return Count(boxes.a.path(), "effects") == 1; }));
@@ -115,7 +116,7 @@ TEST_CASE("After a restart a key still waits until its message is due, and its t
 
   // Its time comes: two more tries are left.
   REQUIRE(Commit(*boxes.file, [](store::Database& database) {
-            return database.Run("UPDATE outbox SET due_time = 0");
+            return database.Run("UPDATE outbox_waiting SET due_time = 0");
           }).ok());
   boxes.options.backoff_min = boxes.options.backoff_max = 1ms;
   boxes.Restart();
@@ -163,7 +164,7 @@ TEST_CASE("A mark that cannot be written makes the message come again, without a
   Boxes boxes;
   REQUIRE(Commit(*boxes.file, [](store::Database& database) {
             return database.Execute(
-                "CREATE TRIGGER broken BEFORE UPDATE OF sent_time ON outbox BEGIN "
+                "CREATE TRIGGER broken BEFORE DELETE ON outbox_waiting BEGIN "
                 "SELECT RAISE(ABORT, 'broken'); END");
           }).ok());
   Put(*boxes.file, "a", Notes("k", 3));

@@ -32,7 +32,7 @@ TEST_CASE("What is committed to the outbox of one service has its effect in anot
     Put(*file, "there", notes);
   }
   CHECK(Eventually([&] { return Count(receiver.path(), "effects") == 100; }));
-  CHECK(Eventually([&] { return Count(file->path(), "outbox WHERE sent_time IS NULL") == 0; }));
+  CHECK(Eventually([&] { return Count(file->path(), "outbox_waiting") == 0; }));
   for (const auto& [key, texts] : expected) CHECK(EffectsOf(receiver.path(), key) == texts);
   relay.Stop();
   CHECK(relay.counts().sent == 100);

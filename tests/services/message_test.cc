@@ -171,7 +171,7 @@ TEST_CASE("an answer outlives the service that gave it, and reaches a peer that 
     Consumers service(dir.File("c.db"), nobody_there);
     CHECK(Deliver(service.address(), {AskConsumer("c1")}) == Said{"taken"});
   }
-  CHECK(CountIn(dir.File("c.db"), "SELECT count(*) FROM outbox WHERE sent_time IS NULL") == 1);
+  CHECK(CountIn(dir.File("c.db"), "SELECT count(*) FROM outbox_waiting") == 1);
   Consumers service(dir.File("c.db"), order.Flags(/*order_feed=*/false));
   CHECK(order.Verdicts(1)[0].key() == "o1");
 }

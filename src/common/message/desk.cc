@@ -84,9 +84,8 @@ Status ReadBacklog(Database& database, std::map<std::string, v1::DestinationBack
                    v1::Backlog& backlog) {
   Statement row = database.Prepare(
       "SELECT waits.destination, waits.waiting, outbox.write_time FROM "
-      "(SELECT destination, count(*) AS waiting, min(sequence) AS first FROM outbox "
-      "INDEXED BY outbox_waiting WHERE sent_time IS NULL GROUP BY destination) AS waits "
-      "JOIN outbox ON outbox.sequence = waits.first");
+      "(SELECT destination, count(*) AS waiting, min(sequence) AS first FROM outbox_waiting "
+      "GROUP BY destination) AS waits JOIN outbox ON outbox.sequence = waits.first");
   while (row.Step()) {
     v1::DestinationBacklog& one = destinations[std::string(row.Text(0))];
     one.set_waiting(row.Int64(1));
@@ -122,16 +121,16 @@ StatusOr<v1::Backlog> Desk::GetBacklog() const {
 StatusOr<Desk::Page> Desk::List(v1::StoredMessage::Box box, const std::string& destination,
                                 const std::string& message_id, int count_max) const {
   std::string columns = "envelope, destination, attempts, error";
-  std::string from;
+  std::string from = "dead_letters";
   if (box == v1::StoredMessage::BOX_OUTBOX) {
-    columns += ", due_time";
-    from = "outbox INDEXED BY outbox_waiting WHERE sent_time IS NULL AND";
-  } else if (box == v1::StoredMessage::BOX_DEAD_LETTERS) {
-    from = "dead_letters WHERE";
-  } else {
+    columns = "envelope, waits.destination AS destination, attempts, error, due_time";
+    from = "outbox_waiting AS waits CROSS JOIN outbox USING (sequence)";
+  } else if (box != v1::StoredMessage::BOX_DEAD_LETTERS) {
     return InvalidRequest({{"box", "must be BOX_OUTBOX or BOX_DEAD_LETTERS"}});
   }
-  from += " (?1 = '' OR destination = ?1) AND (?2 = '' OR message_id = ?2)";
+  const std::string which =
+      box == v1::StoredMessage::BOX_OUTBOX ? "waits.destination" : "destination";
+  from += fmt::format(" WHERE (?1 = '' OR {} = ?1) AND (?2 = '' OR message_id = ?2)", which);
   Page page;
   const Status status = Read(file_, [&](Database& database) {
     Statement row =

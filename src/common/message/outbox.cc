@@ -31,11 +31,14 @@ Status PutIntoOutbox(store::Database& database, std::string_view destination,
                                      limits::kDestinationBytesMax, destination.size())}});
   }
   const std::string bytes = envelope.SerializeAsString();
-  return database.Run(
+  Status status = database.Run(
       "INSERT INTO outbox (destination, message_id, key, envelope, write_time) "
       "VALUES (?1, ?2, ?3, ?4, ?5)",
       destination, envelope.message_id(), OrderKeyOf(envelope), store::Blob{bytes},
       rpc::ToTime(envelope.send_time()).time_since_epoch().count());
+  if (!status.ok()) return status;
+  return database.Run("INSERT INTO outbox_waiting (destination, sequence) VALUES (?1, ?2)",
+                      destination, database.LastRowId());
 }
 
 }  // namespace lockstep::message

@@ -20,8 +20,7 @@ StatusOr<std::int64_t> PurgedUpTo(Database& database) {
 
 StatusOr<std::string> NextDestination(Database& database, std::string_view after) {
   Statement row = database.Query(
-      "SELECT destination FROM outbox INDEXED BY outbox_waiting "
-      "WHERE sent_time IS NULL AND destination > ?1 ORDER BY destination LIMIT 1",
+      "SELECT destination FROM outbox_waiting WHERE destination > ?1 ORDER BY destination LIMIT 1",
       after);
   std::string destination = row.Step() ? std::string(row.Text(0)) : std::string();
   if (Status status = row.Finish(); !status.ok()) return status;
@@ -29,10 +28,8 @@ StatusOr<std::string> NextDestination(Database& database, std::string_view after
 }
 
 StatusOr<bool> SomethingWaits(Database& database, std::string_view destination) {
-  Statement row = database.Query(
-      "SELECT 1 FROM outbox INDEXED BY outbox_waiting "
-      "WHERE sent_time IS NULL AND destination = ?1 LIMIT 1",
-      destination);
+  Statement row =
+      database.Query("SELECT 1 FROM outbox_waiting WHERE destination = ?1 LIMIT 1", destination);
   const bool waits = row.Step();
   if (Status status = row.Finish(); !status.ok()) return status;
   return waits;
@@ -41,8 +38,9 @@ StatusOr<bool> SomethingWaits(Database& database, std::string_view destination) 
 StatusOr<bool> ReadWaiting(Database& database, std::string_view destination, std::int64_t after,
                            int count_max, const std::function<bool(const WaitingRow&)>& look) {
   Statement row = database.Query(
-      "SELECT sequence, key, attempts, due_time, envelope FROM outbox INDEXED BY outbox_waiting "
-      "WHERE sent_time IS NULL AND destination = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3",
+      "SELECT waits.sequence, key, attempts, due_time, envelope FROM outbox_waiting AS waits "
+      "CROSS JOIN outbox ON outbox.sequence = waits.sequence "
+      "WHERE waits.destination = ?1 AND waits.sequence > ?2 ORDER BY waits.sequence LIMIT ?3",
       destination, after, count_max);
   int count = 0;
   bool goes_on = true;
@@ -55,35 +53,54 @@ StatusOr<bool> ReadWaiting(Database& database, std::string_view destination, std
   return goes_on && count < count_max;
 }
 
-Status WriteMarks(Database& database, const Marks& marks, WallTime now) {
+namespace {
+
+// It waits no longer.
+Status EndWaiting(Database& database, std::string_view destination, std::int64_t sequence) {
+  return database.Run("DELETE FROM outbox_waiting WHERE destination = ?1 AND sequence = ?2",
+                      destination, sequence);
+}
+
+Status WriteTried(Database& database, std::string_view destination, const Marks::Tried& tried) {
+  return database.Run(
+      "UPDATE outbox_waiting SET attempts = ?1, due_time = ?2, error = ?3 "
+      "WHERE destination = ?4 AND sequence = ?5",
+      tried.attempts, Nanos(tried.due), tried.error, destination, tried.sequence);
+}
+
+Status WriteDead(Database& database, std::string_view destination, const Marks::Tried& dead,
+                 WallTime now) {
+  // Somebody else may have sent it meanwhile.
+  Status status = EndWaiting(database, destination, dead.sequence);
+  if (!status.ok() || database.Changes() == 0) return status;
+  status = database.Run(
+      "INSERT INTO dead_letters (message_id, destination, envelope, write_time, attempts, error, "
+      "dead_time) SELECT message_id, destination, envelope, write_time, ?1, ?2, ?3 FROM outbox "
+      "WHERE sequence = ?4 ON CONFLICT (message_id) DO NOTHING",
+      dead.attempts, dead.error, Nanos(now), dead.sequence);
+  if (!status.ok()) return status;
+  return database.Run("DELETE FROM outbox WHERE sequence = ?1", dead.sequence);
+}
+
+}  // namespace
+
+Status WriteMarks(Database& database, std::string_view destination, const Marks& marks,
+                  WallTime now) {
   const StatusOr<std::int64_t> purged = PurgedUpTo(database);
   if (!purged.ok()) return purged.status();
   Status status;
   for (const std::int64_t sequence : marks.sent) {
-    status = sequence <= *purged ? database.Run("DELETE FROM outbox WHERE sequence = ?1", sequence)
-                                 : database.Run(
-                                       "UPDATE outbox SET sent_time = ?1, error = '' "
-                                       "WHERE sequence = ?2 AND sent_time IS NULL",
-                                       Nanos(now), sequence);
+    status = EndWaiting(database, destination, sequence);
+    if (status.ok() && sequence <= *purged) {
+      status = database.Run("DELETE FROM outbox WHERE sequence = ?1", sequence);
+    }
     if (!status.ok()) return status;
   }
   for (const Marks::Tried& tried : marks.tried) {
-    status = database.Run(
-        "UPDATE outbox SET attempts = ?1, due_time = ?2, error = ?3 "
-        "WHERE sequence = ?4 AND sent_time IS NULL",
-        tried.attempts, Nanos(tried.due), tried.error, tried.sequence);
-    if (!status.ok()) return status;
+    if (status = WriteTried(database, destination, tried); !status.ok()) return status;
   }
   for (const Marks::Tried& dead : marks.dead) {
-    status = database.Run(
-        "INSERT INTO dead_letters (message_id, destination, envelope, write_time, attempts, error, "
-        "dead_time) SELECT message_id, destination, envelope, write_time, ?1, ?2, ?3 FROM outbox "
-        "WHERE sequence = ?4 AND sent_time IS NULL ON CONFLICT (message_id) DO NOTHING",
-        dead.attempts, dead.error, Nanos(now), dead.sequence);
-    if (!status.ok()) return status;
-    status =
-        database.Run("DELETE FROM outbox WHERE sequence = ?1 AND sent_time IS NULL", dead.sequence);
-    if (!status.ok()) return status;
+    if (status = WriteDead(database, destination, dead, now); !status.ok()) return status;
   }
   return OkStatus();
 }
@@ -117,8 +134,8 @@ StatusOr<bool> SomethingToPurge(Database& database, WallTime older_than) {
   // oldest of the inbox.
   Statement row = database.Query(
       "SELECT EXISTS (SELECT 1 FROM inbox WHERE heard_time <= ?1) OR coalesce((SELECT write_time "
-      "<= ?1 AND coalesce(sent_time <= ?1, TRUE) FROM outbox WHERE sequence > (SELECT up_to FROM "
-      "outbox_purged) ORDER BY sequence LIMIT 1), FALSE)",
+      "<= ?1 FROM outbox WHERE sequence > (SELECT up_to FROM outbox_purged) ORDER BY sequence "
+      "LIMIT 1), FALSE)",
       Nanos(older_than));
   const bool something = row.Step() && row.Bool(0);
   if (Status status = row.Finish(); !status.ok()) return status;
@@ -135,24 +152,22 @@ StatusOr<bool> Purge(Database& database, WallTime older_than, int count_max) {
 
   const StatusOr<std::int64_t> purged = PurgedUpTo(database);
   if (!purged.ok()) return purged.status();
-  // Up to the first row that is too young; what waits is passed over, and goes when it is sent.
+  // Up to the first that is too young; what waits is passed over, and goes when it is sent.
   std::int64_t up_to = *purged;
   int seen = 0;
   Statement row = database.Query(
-      "SELECT sequence, write_time, sent_time FROM outbox WHERE sequence > ?1 ORDER BY sequence "
-      "LIMIT ?2",
+      "SELECT sequence, write_time FROM outbox WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
       up_to, count_max);
-  while (row.Step()) {
-    const bool young =
-        row.Int64(1) > Nanos(older_than) || (!row.IsNull(2) && row.Int64(2) > Nanos(older_than));
-    if (young) break;
+  while (row.Step() && row.Int64(1) <= Nanos(older_than)) {
     up_to = row.Int64(0);
     ++seen;
   }
   if (status = row.Finish(); !status.ok()) return status;
   if (seen == 0) return inbox_full;
   status = database.Run(
-      "DELETE FROM outbox WHERE sequence > ?1 AND sequence <= ?2 AND sent_time IS NOT NULL",
+      "DELETE FROM outbox WHERE sequence > ?1 AND sequence <= ?2 AND NOT EXISTS (SELECT 1 FROM "
+      "outbox_waiting AS waits WHERE waits.destination = outbox.destination AND waits.sequence = "
+      "outbox.sequence)",
       *purged, up_to);
   if (status.ok()) status = database.Run("UPDATE outbox_purged SET up_to = ?1", up_to);
   if (!status.ok()) return status;

@@ -50,7 +50,8 @@ struct Marks {
   std::vector<Tried> dead;   // given up
   bool empty() const { return sent.empty() && tried.empty() && dead.empty(); }
 };
-Status WriteMarks(store::Database& database, const Marks& marks, WallTime now);
+Status WriteMarks(store::Database& database, std::string_view destination, const Marks& marks,
+                  WallTime now);
 
 // --- leases
 
@@ -69,8 +70,8 @@ Status GiveLeasesBack(store::Database& database, std::string_view holder);
 
 // Whether a purge would find something.
 StatusOr<bool> SomethingToPurge(store::Database& database, WallTime older_than);
-// Within a transaction: sent and heard rows from before that moment, at most so many of each. True:
-// there may be more.
+// Within a transaction: what was written before that moment and is sent, and what was heard before
+// it, at most so many of each. True: there may be more.
 StatusOr<bool> Purge(store::Database& database, WallTime older_than, int count_max);
 
 }  // namespace lockstep::message

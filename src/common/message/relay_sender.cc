@@ -385,7 +385,9 @@ void RelaySender::Write(Marks marks) {
   ++writes_;
   const auto kept = std::make_shared<const Marks>(std::move(marks));
   context_.file.writer().Submit(
-      [kept](store::Database& database) { return WriteMarks(database, *kept, WallNow()); },
+      [this, kept](store::Database& database) {
+        return WriteMarks(database, destination_, *kept, WallNow());
+      },
       Deadline::Never(),
       [this, kept](const store::CommitResult& result) {
         context_.post([this, kept, status = result.status] {

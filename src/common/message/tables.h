@@ -8,9 +8,9 @@ namespace lockstep::message {
 
 // Outbox, inbox and dead letters: common/message/{outbox,inbox,relay,desk}.h.
 //
-// An envelope lies in one piece: what has to be searched for is beside it. Sent rows stay for a
-// while and leave the partial index at once, so that a relay finds what waits without passing what
-// was sent.
+// An envelope lies in one piece: what has to be searched for is beside it. What waits is a narrow
+// table of its own, so that a mark rewrites no envelope, and a relay finds what waits without
+// passing what was sent; the message stays for a while.
 inline constexpr std::string_view kMessageTables = R"sql(
 CREATE TABLE outbox (
   sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -18,13 +18,16 @@ CREATE TABLE outbox (
   message_id TEXT NOT NULL,
   key TEXT NOT NULL,
   envelope BLOB NOT NULL,
-  write_time INTEGER NOT NULL,         -- nanoseconds since 1970, as all times
+  write_time INTEGER NOT NULL          -- nanoseconds since 1970, as all times
+);
+CREATE TABLE outbox_waiting (          -- a row: that one of the outbox is still to be sent
+  destination TEXT NOT NULL,
+  sequence INTEGER NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0,
   due_time INTEGER NOT NULL DEFAULT 0, -- not to be tried before
   error TEXT NOT NULL DEFAULT '',      -- of the last attempt
-  sent_time INTEGER                    -- NULL: it waits
-);
-CREATE INDEX outbox_waiting ON outbox (destination, sequence) WHERE sent_time IS NULL;
+  PRIMARY KEY (destination, sequence)
+) WITHOUT ROWID;
 CREATE TABLE outbox_purged (
   only INTEGER NOT NULL PRIMARY KEY CHECK (only = 0),
   up_to INTEGER NOT NULL               -- sent rows up to this sequence are gone
