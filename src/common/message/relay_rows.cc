@@ -1,5 +1,7 @@
 #include "common/message/relay_rows.h"
 
+#include <algorithm>
+
 namespace lockstep::message {
 namespace {
 
@@ -55,10 +57,29 @@ StatusOr<bool> ReadWaiting(Database& database, std::string_view destination, std
 
 namespace {
 
-// It waits no longer.
-Status EndWaiting(Database& database, std::string_view destination, std::int64_t sequence) {
-  return database.Run("DELETE FROM outbox_waiting WHERE destination = ?1 AND sequence = ?2",
-                      destination, sequence);
+// Those from first to last wait no longer.
+Status EndWaiting(Database& database, std::string_view destination, std::int64_t first,
+                  std::int64_t last) {
+  return database.Run(
+      "DELETE FROM outbox_waiting WHERE destination = ?1 AND sequence BETWEEN ?2 AND ?3",
+      destination, first, last);
+}
+
+Status WriteSent(Database& database, std::string_view destination,
+                 const std::vector<std::int64_t>& sent) {
+  const StatusOr<std::int64_t> purged = PurgedUpTo(database);
+  if (!purged.ok()) return purged.status();
+  // Neighbours at once: mostly a few statements for a whole batch.
+  for (std::size_t begin = 0, end = 0; begin < sent.size(); begin = end) {
+    for (end = begin + 1; end < sent.size() && sent[end] == sent[end - 1] + 1;) ++end;
+    Status status = EndWaiting(database, destination, sent[begin], sent[end - 1]);
+    if (status.ok() && sent[begin] <= *purged) {
+      status = database.Run("DELETE FROM outbox WHERE sequence BETWEEN ?1 AND ?2", sent[begin],
+                            std::min(sent[end - 1], *purged));
+    }
+    if (!status.ok()) return status;
+  }
+  return OkStatus();
 }
 
 Status WriteTried(Database& database, std::string_view destination, const Marks::Tried& tried) {
@@ -71,7 +92,7 @@ Status WriteTried(Database& database, std::string_view destination, const Marks:
 Status WriteDead(Database& database, std::string_view destination, const Marks::Tried& dead,
                  WallTime now) {
   // Somebody else may have sent it meanwhile.
-  Status status = EndWaiting(database, destination, dead.sequence);
+  Status status = EndWaiting(database, destination, dead.sequence, dead.sequence);
   if (!status.ok() || database.Changes() == 0) return status;
   status = database.Run(
       "INSERT INTO dead_letters (message_id, destination, envelope, write_time, attempts, error, "
@@ -86,16 +107,8 @@ Status WriteDead(Database& database, std::string_view destination, const Marks::
 
 Status WriteMarks(Database& database, std::string_view destination, const Marks& marks,
                   WallTime now) {
-  const StatusOr<std::int64_t> purged = PurgedUpTo(database);
-  if (!purged.ok()) return purged.status();
-  Status status;
-  for (const std::int64_t sequence : marks.sent) {
-    status = EndWaiting(database, destination, sequence);
-    if (status.ok() && sequence <= *purged) {
-      status = database.Run("DELETE FROM outbox WHERE sequence = ?1", sequence);
-    }
-    if (!status.ok()) return status;
-  }
+  Status status = WriteSent(database, destination, marks.sent);
+  if (!status.ok()) return status;
   for (const Marks::Tried& tried : marks.tried) {
     if (status = WriteTried(database, destination, tried); !status.ok()) return status;
   }
