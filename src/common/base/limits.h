@@ -117,6 +117,11 @@ inline constexpr auto kCommonDataPoll = 100ms;          // of the shared file
 inline constexpr auto kLongTimeMax = 24h;               // copy_age_max, validation_limit
 inline constexpr int kStreamsMax = 10'000;              // open streams of a server
 
+// Between writes of a copy's age into the file, while nothing but time passes.
+inline constexpr auto kCopyAgeKept = 5s;
+// Versions of a record whose times are kept for the audit of orders that are still on their way.
+inline constexpr int kCopyVersionsKept = 100;
+
 inline constexpr int kLoopsMax = 64;                       // --loops: a thread each
 inline constexpr int kControlThreadsMax = 16;              // of the control server, gRPC's own
 inline constexpr std::size_t kLogQueueBytesMax = 1 << 20;  // lines waiting for a slow stderr

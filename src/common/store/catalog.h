@@ -48,6 +48,15 @@ class Catalog {
     // The one before dies here, if this was its last holder: not under the lock.
   }
 
+  // Exchanges all entries, shard by shard: until it returns, readers find some of either. other is
+  // the caller's own; nobody reads it meanwhile.
+  void Swap(Catalog& other) {
+    for (std::size_t i = 0; i < kShards; ++i) {
+      const std::lock_guard lock(shards_[i].mutex);
+      shards_[i].entries.swap(other.shards_[i].entries);
+    }
+  }
+
   // Exact only while nobody puts.
   std::size_t Size() const {
     std::size_t size = 0;

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "order/store/copies.h"
 #include "order/store/feed_rows.h"
 #include "order/store/schema.h"
 
@@ -17,8 +18,9 @@ Status OrderUnknown(const std::string& order_id) {
 
 // Within a transaction. existing: whose request id it is already; then nothing is written.
 Status InsertIn(store::Database& database, const Order& order, const std::string& fingerprint,
-                const BesideOrder* beside, std::optional<StoredOutcome>& existing) {
+                const BesideOrder* beside, std::optional<StoredOutcome>& existing, bool& stale) {
   existing.reset();
+  stale = false;
   if (!order.request_id.empty()) {
     const StatusOr<bool> inserted = InsertRequestId(database, order, fingerprint);
     if (!inserted.ok()) return inserted.status();
@@ -29,6 +31,9 @@ Status InsertIn(store::Database& database, const Order& order, const std::string
     }
   }
   if (Status status = InsertOrder(database, order); !status.ok()) return status;
+  const StatusOr<bool> marked = MarkIfStale(database, order);
+  if (!marked.ok()) return marked.status();
+  stale = *marked;
   return beside == nullptr ? OkStatus() : beside->Write(database, order);
 }
 
@@ -90,11 +95,14 @@ void SqliteOrderStore::Insert(std::shared_ptr<const Order> order, std::string fi
                               const BesideOrder* beside, Deadline not_after,
                               AnyInvocable<void(InsertResult)> done) {
   if (!order->request_id.empty()) filter_.Add(order->request_id);
-  const auto result = std::make_shared<InsertResult>();
+  struct Inserting : InsertResult {
+    bool stale = false;  // judged by a copy that was out of date
+  };
+  const auto result = std::make_shared<Inserting>();
   file_->writer().Submit(
       [order = std::move(order), fingerprint = std::move(fingerprint), beside,
        result](store::Database& database) {
-        return InsertIn(database, *order, fingerprint, beside, result->existing);
+        return InsertIn(database, *order, fingerprint, beside, result->existing, result->stale);
       },
       not_after,
       [this, result, done = std::move(done)](const store::CommitResult& committed) mutable {
@@ -104,6 +112,7 @@ void SqliteOrderStore::Insert(std::shared_ptr<const Order> order, std::string fi
           result->existing.reset();
         } else if (!result->existing) {
           result->batch = committed.batch;
+          if (result->stale) orders_on_stale_data_.fetch_add(1, std::memory_order_relaxed);
           file_->watch().Wrote();
         }
         done(std::move(*result));
@@ -191,7 +200,10 @@ Status SqliteOrderStore::InsertWithin(store::Database& database, const Order& or
                                       const std::string& fingerprint, const BesideOrder* beside,
                                       std::optional<StoredOutcome>& existing) {
   if (!order.request_id.empty()) filter_.Add(order.request_id);
-  return InsertIn(database, order, fingerprint, beside, existing);
+  bool stale = false;
+  Status status = InsertIn(database, order, fingerprint, beside, existing, stale);
+  if (stale) orders_on_stale_data_.fetch_add(1, std::memory_order_relaxed);
+  return status;
 }
 
 template <typename Verdict>

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <functional>
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,6 +88,10 @@ class SqliteOrderStore final : public OrderStore {
 
   store::StoreFile& file() { return *file_; }
 
+  // Orders found to have been accepted on a copy that was out of date, since the last reset: as they
+  // were written, and by the audit of later changes, which adds to it (store/copies.h).
+  std::atomic<std::int64_t>& orders_on_stale_data() { return orders_on_stale_data_; }
+
   // Removes the request ids of orders taken before a moment, those of limits::kPurgeBatchRows
   // orders at most. Says how many orders it went through: fewer than that, and there are no more.
   // Writes nothing where nothing is to be removed.
@@ -105,6 +111,7 @@ class SqliteOrderStore final : public OrderStore {
   Status CancelWithin(store::Database& database, const std::string& order_id, WallTime now,
                       StatusOr<std::shared_ptr<const Order>>& outcome) const;
 
+  std::atomic<std::int64_t> orders_on_stale_data_ = 0;
   RequestIdFilter filter_;
   WhenFinal when_final_;
   std::unique_ptr<store::StoreFile> file_;

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "common/message/tables.h"
+#include "order/store/copies.h"
 
 namespace lockstep::order {
 namespace {
@@ -100,8 +101,8 @@ CREATE TABLE replies (
 ) WITHOUT ROWID;
 )sql";
 
-constexpr std::array<std::string_view, 4> kScripts = {kVersion1, kVersion2, message::kMessageTables,
-                                                      message::kFeedTables};
+constexpr std::array<std::string_view, 5> kScripts = {kVersion1, kVersion2, message::kMessageTables,
+                                                      message::kFeedTables, kCopyTables};
 constexpr std::int32_t kApplicationId = 0x6c734f72;
 
 }  // namespace
