@@ -91,6 +91,9 @@ void AddFlags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   control::AddDurationFlag(app, "--request-id-retention", parts.request_id_retention,
                            "for how long a request can be repeated", limits::kRequestIdRetention);
+  app.add_option("--common-data", flags.parts.common_data,
+                 "the file into which Consumer and Restaurant put what the style common-data reads")
+      ->type_name("FILE");
   control::AddDurationFlag(app, "--copy-age-max", flags.copy_age_max,
                            "the oldest copy that an order is judged by", limits::kLongTimeMax);
   control::AddDurationFlag(app, "--validation-limit", flags.validation_limit,

@@ -21,7 +21,7 @@
 
 namespace lockstep::order {
 
-// Since the last reset, but for orders_stale.
+// Since the start; they only grow.
 struct CopyCounts {
   std::atomic<std::int64_t> changes = 0;        // taken over
   std::atomic<std::int64_t> contradictory = 0;  // noticed and not taken over

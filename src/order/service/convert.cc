@@ -222,6 +222,12 @@ void SetCost(PlacedOrder& placed, call::v1::Receipt* out) {
       shown->mutable_receipt()->Swap(&static_cast<ReceiptFromPeer&>(*trace.peer_receipt).message);
     }
   }
+  for (const CopyTrace& copy : placed.copies) {
+    auto* shown = out->add_copies();
+    shown->set_peer(copy.peer);
+    shown->set_version(copy.version);
+    rpc::SetDuration(copy.age, shown->mutable_age());
+  }
   if (placed.commit && placed.commit->batch > 0) {
     rpc::SetDuration(placed.commit->commit_duration, out->mutable_commit()->mutable_duration());
     out->mutable_commit()->set_batch(placed.commit->batch);

@@ -51,15 +51,28 @@ StatusOr<std::unique_ptr<control::HostedService>> OrderService::Make(
   StatusOr<std::unique_ptr<SqliteOrderStore>> store =
       SqliteOrderStore::Open(context.flags.db, {.commit_batch_max = flags.commit_batch});
   if (!store.ok()) return store.status();
+  const message::PeerAddresses peers = PeersOf(flags);
+  const auto addresses = [&peers](const char* peer) {
+    const auto place = peers.find(peer);
+    return place == peers.end() ? std::vector<std::string>() : place->second;
+  };
+  StatusOr<std::unique_ptr<Copies>> copies = Copies::Open((*store)->file(),
+                                                          {.node = context.flags.node,
+                                                           .consumer = addresses(kConsumerPeer),
+                                                           .restaurant = addresses(kRestaurantPeer),
+                                                           .common_data = flags.common_data},
+                                                          (*store)->orders_on_stale_data());
+  if (!copies.ok()) return copies.status();
   return std::unique_ptr<control::HostedService>(
-      new OrderService(context, flags, *std::move(store)));
+      new OrderService(context, flags, *std::move(store), *std::move(copies)));
 }
 
 OrderService::OrderService(const control::HostContext& context, OrderFlags flags,
-                           std::unique_ptr<SqliteOrderStore> store)
+                           std::unique_ptr<SqliteOrderStore> store, std::unique_ptr<Copies> copies)
     : context_(context),
       flags_(std::move(flags)),
       store_(std::move(store)),
+      copies_(std::move(copies)),
       consumer_(consumer::v1::ConsumerService::NewStub(ChannelTo(flags_.consumer))),
       restaurant_(restaurant::v1::RestaurantService::NewStub(ChannelTo(flags_.restaurant))),
       desk_(context.settings, *store_, gate_),
@@ -79,6 +92,7 @@ OrderService::OrderService(const control::HostContext& context, OrderFlags flags
       [this] { pool_.ResetMost(); });
   context_.settings.Listen([this](const control::Settings& settings) {
     pool_.Resize(settings.order().pool_threads(), settings.order().pool_queue());
+    copies_->SetAgeMax(rpc::ToDuration(settings.order().copy_age_max()));
   });
 }
 
@@ -96,7 +110,8 @@ std::vector<rpc::MethodBase*> OrderService::methods() {
 
 Status OrderService::Start(rpc::QueueServer& business) {
   for (const auto& loop : business.loops()) loops_.push_back(loop.get());
-  checks_ = std::make_unique<StyleChecks>(StyleParts{*consumer_, *restaurant_, stopping_}, loops_);
+  checks_ = std::make_unique<StyleChecks>(StyleParts{*consumer_, *restaurant_, stopping_, *copies_},
+                                          loops_);
   desk_.Use(*checks_);
   StatusOr<std::unique_ptr<SynchronousShell>> shell =
       SynchronousShell::Start(flags_.sync_listen, context_, desk_, *loops_.front());
@@ -104,6 +119,7 @@ Status OrderService::Start(rpc::QueueServer& business) {
   synchronous_ = *std::move(shell);
   messaging_.Start(*loops_.front());
   context_.ledger.SetMessages([this] { return messaging_.Counts(); });
+  copies_->Follow();
   open_ = true;
   return OkStatus();
 }
@@ -241,6 +257,7 @@ void OrderService::GraceOver() {
 
 void OrderService::Stop() {
   pool_.Stop();
+  copies_->Stop();
   store_->Stop();
 }
 

@@ -30,6 +30,7 @@ struct OrderFlags {
   std::string consumer = "127.0.0.1:50052";    // kNoAddress: it is not known here
   std::string restaurant = "127.0.0.1:50053";  // the same
   message::PeerAddresses peers;  // for messages; consumer and restaurant are as above unless named
+  std::string common_data;       // the shared file of the style COMMON_DATA; empty: none
   int commit_batch = limits::kCommitBatchMax;
   Duration request_id_retention = limits::kRequestIdRetention;
 };
@@ -60,7 +61,7 @@ class OrderService final : public control::HostedService {
   using CancelCall = rpc::ServerCall<v1::CancelOrderRequest, v1::Order>;
 
   OrderService(const control::HostContext& context, OrderFlags flags,
-               std::unique_ptr<SqliteOrderStore> store);
+               std::unique_ptr<SqliteOrderStore> store, std::unique_ptr<Copies> copies);
 
   void CreateOrder(CreateCall& call);
   static void Answer(CreateCall& call, PlacedOrder& placed, call::v1::Receipt& receipt);
@@ -73,6 +74,7 @@ class OrderService final : public control::HostedService {
   const control::HostContext& context_;
   const OrderFlags flags_;
   const std::unique_ptr<SqliteOrderStore> store_;
+  const std::unique_ptr<Copies> copies_;
   const std::unique_ptr<consumer::v1::ConsumerService::Stub> consumer_;
   const std::unique_ptr<restaurant::v1::RestaurantService::Stub> restaurant_;
   CancelSource stopping_;

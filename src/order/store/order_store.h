@@ -88,7 +88,7 @@ class SqliteOrderStore final : public OrderStore {
 
   store::StoreFile& file() { return *file_; }
 
-  // Orders found to have been accepted on a copy that was out of date, since the last reset: as they
+  // Orders found to have been accepted on a copy that was out of date, since the start: as they
   // were written, and by the audit of later changes, which adds to it (store/copies.h).
   std::atomic<std::int64_t>& orders_on_stale_data() { return orders_on_stale_data_; }
 

@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "order/checks/blocking_check.h"
+#include "order/checks/copy_check.h"
 #include "order/checks/later_check.h"
 #include "order/checks/non_blocking_check.h"
 #include "order/checks/verdict_commands.h"
@@ -21,6 +22,19 @@ Checks NonBlocking(const StyleParts& parts, rpc::CompletionLoop& loop) {
           std::make_unique<NonBlockingCheck<RestaurantWire>>(parts.restaurant, loop)};
 }
 
+Checks ByCopies(const CopyBooks& books, const CopyTerms& terms) {
+  return {std::make_unique<CopyCheck<ConsumerCopies>>(books.consumers, terms),
+          std::make_unique<CopyCheck<RestaurantCopies>>(books.restaurants, terms)};
+}
+
+Checks Replica(const StyleParts& parts, rpc::CompletionLoop& /*loop*/) {
+  return ByCopies(parts.copies.of_feeds(), parts.copies.terms());
+}
+
+Checks CommonData(const StyleParts& parts, rpc::CompletionLoop& /*loop*/) {
+  return ByCopies(parts.copies.of_shared_file(), parts.copies.terms());
+}
+
 Checks Deferred(const StyleParts& /*parts*/, rpc::CompletionLoop& /*loop*/) {
   return {std::make_unique<LaterCheck<ConsumerCheck>>(), std::make_unique<LaterCheck<MenuCheck>>(),
           std::make_unique<VerdictCommands>()};
@@ -35,8 +49,8 @@ Checks EventDriven(const StyleParts& /*parts*/, rpc::CompletionLoop& /*loop*/) {
 const std::vector<StyleRow>& StyleTable() {
   static const std::vector<StyleRow> table = {
       {Style::kBlocking, true, Blocking, true},  {Style::kNonBlocking, false, NonBlocking, true},
-      {Style::kReplica, false, NonBlocking},     {Style::kDeferred, false, Deferred},
-      {Style::kEventDriven, false, EventDriven}, {Style::kCommonData, false, NonBlocking},
+      {Style::kReplica, false, Replica},         {Style::kDeferred, false, Deferred},
+      {Style::kEventDriven, false, EventDriven}, {Style::kCommonData, false, CommonData},
   };
   return table;
 }

@@ -12,6 +12,7 @@
 #include "common/rpc/completion_loop.h"
 #include "lockstep/consumer/v1/consumer.grpc.pb.h"
 #include "lockstep/restaurant/v1/restaurant.grpc.pb.h"
+#include "order/checks/copies.h"
 #include "order/ports.h"
 
 namespace lockstep::order {
@@ -28,6 +29,7 @@ struct StyleParts {
   consumer::v1::ConsumerService::Stub& consumer;
   restaurant::v1::RestaurantService::Stub& restaurant;
   CancelSource& stopping;  // cancelled when the server gives up what is under way
+  const Copies& copies;
 };
 
 struct StyleRow {
