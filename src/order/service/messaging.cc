@@ -89,6 +89,7 @@ control::v1::MessageCounts Messaging::Counts() const {
   counts.set_verdicts_unknown(verdicts.unknown);
   counts.set_verdicts_inconsistent(verdicts.inconsistent);
   counts.set_orders_expired(expired_);
+  counts.set_orders_on_stale_data(store_.orders_on_stale_data());
   return counts;
 }
 

@@ -23,6 +23,9 @@ LATENCY = 0.010
 # E10. A peer that is gone is said to be gone within so many seconds: no connect attempt is waited for.
 FAIL_FAST = 0.005
 
+# E21. As the design has it: the lag is that of the link and of two loops, and changes and orders are not in step.
+STALE = 0.20
+
 # A generator later than this, at the 99th percentile and as a share of the shortest time that an experiment
 # is about, has not made the load that the prediction is for.
 LATENESS = 0.10
