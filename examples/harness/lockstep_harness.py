@@ -216,6 +216,13 @@ class Server:
         self.addresses.setdefault("business", f"127.0.0.1:{free_port()}")
         return self.addresses["business"]
 
+    def set_flag(self, flag, value):
+        """Of later starts: in place of the value that the flag has, if it has one."""
+        if flag in self.flags:
+            self.flags[self.flags.index(flag) + 1] = str(value)
+        else:
+            self.flags += [flag, str(value)]
+
     def start(self, wait=True):
         self._ready_file.unlink(missing_ok=True)
         self._channels.clear()  # not closed: who holds a stub may go on with it

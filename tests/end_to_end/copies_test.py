@@ -179,7 +179,8 @@ class Replica(Copies, unittest.TestCase):
             self.lockstep.order.kill()
             for path in list(self.lockstep.folder.glob("order.db*")):
                 path.unlink()
-            self.lockstep.order.flags += ["--consumer", nobody, "--restaurant", nobody]
+            for owner in ("--consumer", "--restaurant"):
+                self.lockstep.order.set_flag(owner, nobody)
             self.lockstep.order.start()
             error = self.refused()
             self.assertEqual((error.code, error.reason), (Code.UNAVAILABLE, "COPY_NOT_READY"))
@@ -191,7 +192,7 @@ class CommonData(Copies, unittest.TestCase):
 
     def test_without_the_file_it_is_not_ready(self):
         self.lockstep.order.kill()
-        self.lockstep.order.flags += ["--common-data", str(self.lockstep.folder / "nothing.db")]
+        self.lockstep.order.set_flag("--common-data", self.lockstep.folder / "nothing.db")
         self.lockstep.order.start()
         error = self.refused()
         self.assertEqual((error.code, error.reason), (Code.UNAVAILABLE, "COPY_NOT_READY"))

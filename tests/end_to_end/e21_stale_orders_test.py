@@ -27,7 +27,7 @@ class StaleOrders(Experiment):
         if far:
             lockstep.order.kill()
             link = self.enterContext(DelayedLink(lockstep.restaurant.addresses["business"], LAG))
-            lockstep.order.flags += ["--restaurant", link.address]
+            lockstep.order.set_flag("--restaurant", link.address)
             lockstep.order.start()
         return lockstep
 
