@@ -127,8 +127,15 @@ class Copies:
         self.assertGreater(float(error.metadata["age"].rstrip("s")), limit)
         self.assertIsNotNone(error.retry_after)
         self.assertTrue(all(seconds(copy.age) > 0 for copy in error.receipt.copies))
+        until(lambda: self.health() == "NOT_SERVING", "the style does not serve")
+        self.assertEqual(self.lockstep.order.health(), "SERVING", "the whole does")
         self.lockstep.order.set(copy_age_max=3600)
         self.check(self.create())
+        until(lambda: self.health() == "SERVING", "the style serves again")
+
+    def health(self):
+        name = stubs.call.Style.Name(self.style).removeprefix("STYLE_")
+        return self.lockstep.order.health(f"lockstep.order.v1.OrderService/{name}")
 
     def failed(self, reason):
         try:

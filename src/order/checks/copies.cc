@@ -29,6 +29,15 @@ StatusOr<std::unique_ptr<Copies>> Copies::Open(store::StoreFile& file, CopiesOpt
   return self;
 }
 
+bool Copies::Usable(const CopyBooks& books) const {
+  const WallTime now = options_.clock->WallNow();
+  const Duration age_max = terms_.age_max;
+  for (const std::optional<WallTime> as_of : {books.consumers.as_of(), books.restaurants.as_of()}) {
+    if (!as_of || now - *as_of > age_max) return false;
+  }
+  return true;
+}
+
 void Copies::Follow() {
   const auto follow = [this](CopyOwner owner, const std::vector<std::string>& addresses,
                              message::FeedListener& listener) {

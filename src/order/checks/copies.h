@@ -43,6 +43,8 @@ class Copies {
   const CopyTerms& terms() const { return terms_; }
   const CopyBooks& of_feeds() const { return of_feeds_; }
   const CopyBooks& of_shared_file() const { return of_shared_file_; }
+  // Whether orders can be judged by them now: of both owners there is a copy, and none is too old.
+  bool Usable(const CopyBooks& books) const;
   const CopyCounts& counts() const { return counts_; }
 
  private:

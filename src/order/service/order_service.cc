@@ -138,7 +138,9 @@ Status OrderService::Health() {
 void OrderService::Tick() {
   const bool pool_full = pool_.full();
   for (const StyleRow& row : StyleTable()) {
-    context_.health.Set(HealthNameOf(row.style), writable_ && !(row.holds_thread && pool_full));
+    const bool usable = row.books == nullptr || copies_->Usable((*copies_.*row.books)());
+    context_.health.Set(HealthNameOf(row.style),
+                        writable_ && usable && !(row.holds_thread && pool_full));
   }
   gate_.GiveUpExpired(Clock::Real().Now());
   if (!purging_.exchange(true)) PurgeRequestIds();

@@ -48,9 +48,12 @@ Checks EventDriven(const StyleParts& /*parts*/, rpc::CompletionLoop& /*loop*/) {
 
 const std::vector<StyleRow>& StyleTable() {
   static const std::vector<StyleRow> table = {
-      {Style::kBlocking, true, Blocking, true},  {Style::kNonBlocking, false, NonBlocking, true},
-      {Style::kReplica, false, Replica},         {Style::kDeferred, false, Deferred},
-      {Style::kEventDriven, false, EventDriven}, {Style::kCommonData, false, CommonData},
+      {Style::kBlocking, true, Blocking, true},
+      {Style::kNonBlocking, false, NonBlocking, true},
+      {Style::kReplica, false, Replica, false, &Copies::of_feeds},
+      {Style::kDeferred, false, Deferred},
+      {Style::kEventDriven, false, EventDriven},
+      {Style::kCommonData, false, CommonData, false, &Copies::of_shared_file},
   };
   return table;
 }

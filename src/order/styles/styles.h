@@ -40,6 +40,8 @@ struct StyleRow {
   Checks (*make_checks)(const StyleParts& parts, rpc::CompletionLoop& loop);
   // True: the answer waits for Consumer and Restaurant themselves, so it has their cost in it.
   bool asks_peers = false;
+  // The copies that answer in place of the peers; null: none do.
+  const CopyBooks& (Copies::*books)() const = nullptr;
 };
 
 // All styles, in the order of the enum.
