@@ -101,6 +101,7 @@ StatusOr<bool> CommonDataWriter::Pass() {
     if (!published.ok()) return published.status();
     published_ = *std::move(published);
   }
+  const SteadyTime now = Clock::Real().Now();
   // Before the read: everything up to then is in it.
   FeedPosition to{.feed_id = {}, .number = 0, .as_of = Clock::Real().WallNow()};
   auto moment = Transaction::BeginRead(*own_);
@@ -120,7 +121,6 @@ StatusOr<bool> CommonDataWriter::Pass() {
                                limits::kFeedPieceBytes, changes);
     if (!status.ok()) return status;
   }
-  const SteadyTime now = Clock::Real().Now();
   if (!anew && changes.empty() && now - written_ < options_.refresh) return false;
   if (!changes.empty() && changes.back().number() < to.number) {
     to.number = changes.back().number();

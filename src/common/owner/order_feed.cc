@@ -64,9 +64,21 @@ Status OrderFeed::Apply(const std::vector<Change>& changes, const FeedPosition& 
   if (!asked && !due) return OkStatus();
   kept_ = position.number;
   kept_time_ = Now();
-  return Write([this, position](store::Database& database) {
-    return message::WriteFeedPosition(database, source_, position);
-  });
+  Keep(position);
+  return OkStatus();
+}
+
+// Nobody waits for it: what comes next shares its commit, and where it fails, the next one says so.
+void OrderFeed::Keep(const FeedPosition& position) {
+  file_.writer().Submit(
+      [source = source_, position](store::Database& database) {
+        return message::WriteFeedPosition(database, source, position);
+      },
+      Deadline::Never(),
+      [](const store::CommitResult& result) {
+        if (result.status.ok()) return;
+        log::Warning("feed_position_not_kept", {{"message", MessageOf(result.status)}});
+      });
 }
 
 OrderFeed::Envelopes OrderFeed::QuestionsIn(const std::vector<Change>& changes,

@@ -46,6 +46,7 @@ class OrderFeed final : public message::FeedListener {
   // Leaves those that were refused and are to be tried again. An error: nothing can be taken now.
   Status TakeOnce(Envelopes& waiting, std::map<std::string, int>& attempts);
   Status GiveUp(const message::v1::Envelope& envelope, int attempts, const Status& why);
+  void Keep(const message::FeedPosition& position);
   Status Write(AnyInvocable<Status(store::Database&)> work);
 
   const std::string source_;
@@ -53,7 +54,7 @@ class OrderFeed final : public message::FeedListener {
   message::Mailbox& mailbox_;
   std::atomic<std::int64_t> given_up_ = 0;
   std::optional<message::FeedPosition> position_;
-  std::int64_t kept_ = 0;  // the number that is durable
+  std::int64_t kept_ = 0;  // the number that is durable, or will be
   SteadyTime kept_time_;
 };
 
