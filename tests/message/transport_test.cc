@@ -140,6 +140,31 @@ TEST_CASE("What waits for the store when its delivery's deadline passes is not b
   CHECK(Count(receiver.path(), "effects") == 1);
 }
 
+TEST_CASE("A relay that stops waits for no receiver that does not answer") {
+  const test::TempDir directory;
+  Receiver receiver(directory.File("inbox.db"));
+  const Listening listening(receiver);
+  const auto file = OpenFile(directory.File("outbox.db"));
+  RelayOptions options = Quick();
+  options.deliver_timeout = 1h;
+  {
+    Client client({{"there", {listening.address()}}});
+    Relay relay(*file, client.transport(), options);
+    const HeldWriter held(receiver.file());
+    relay.Start();
+    Put(*file, "there", Notes(3));
+    REQUIRE(Eventually([&] { return receiver.file().writer().waiting() == 3; }));
+    relay.Stop();
+    CHECK(Count(file->path(), "outbox_waiting") == 3);
+    CHECK(Count(file->path(), "relay_leases") == 0);
+  }
+  Client client({{"there", {listening.address()}}});
+  Relay relay(*file, client.transport(), options);
+  relay.Start();
+  CHECK(Eventually([&] { return Count(file->path(), "outbox_waiting") == 0; }));
+  CHECK(Count(receiver.path(), "effects") == 3);
+}
+
 TEST_CASE("After a failure the next address of a peer is used, and kept while it answers") {
   const test::TempDir directory;
   Receiver receiver(directory.File("inbox.db"));

@@ -53,6 +53,7 @@ class Relay::Parts {
   void FindDestinations(RelayContext& context);
   SteadyTime PumpAll();
   bool Quiet() const;
+  SteadyTime WaitOrCancel();
   SteadyTime PurgeIfDue(RelayContext& context);
   void GiveLeasesBack();
 
@@ -68,6 +69,7 @@ class Relay::Parts {
 
   // Of the thread.
   std::map<std::string, std::unique_ptr<RelaySender>> senders_;
+  SteadyTime stop_by_{};  // set once it stops
   SteadyTime purge_due_{};
   bool purging_ = false;
 
@@ -172,10 +174,22 @@ void Relay::Parts::Serve(RelayContext& context) {
     for (AnyInvocable<void()>& event : events) event();
     events.clear();
     next = SteadyTime::max();
-    if (stopping) continue;
+    if (stopping) {
+      next = WaitOrCancel();
+      continue;
+    }
     if (woken) FindDestinations(context);
     next = std::min(PumpAll(), PurgeIfDue(context));
   }
+}
+
+// What is under way at the end has a while; then a receiver that does not answer is not waited for.
+SteadyTime Relay::Parts::WaitOrCancel() {
+  const SteadyTime now = Clock::Real().Now();
+  if (stop_by_ == SteadyTime{}) stop_by_ = now + limits::kRelayStopGrace;
+  if (now < stop_by_) return stop_by_;
+  transport_.CancelAll();
+  return SteadyTime::max();
 }
 
 // Whoever something waits for has a sender, and knows.

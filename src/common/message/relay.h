@@ -42,7 +42,8 @@ class Relay {
   ~Relay();  // Stop()
 
   void Start();
-  // Nothing is sent any more; what was under way has been answered. Before the file stops.
+  // Nothing is sent any more; what was under way has been answered, or was cancelled because it
+  // took longer than limits::kRelayStopGrace. Before the file and the transport's loop stop.
   void Stop();
   // Something may wait: after a redrive, say. A commit of this process wakes it by itself.
   void Wake();

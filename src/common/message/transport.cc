@@ -86,6 +86,8 @@ class GrpcTransport final : public Transport {
   void Deliver(const std::string& destination, std::vector<v1::Envelope> batch, Deadline deadline,
                AnyInvocable<void(StatusOr<std::vector<Taken>>)> done) override;
 
+  void CancelAll() override { stopped_.Cancel(); }
+
   Status Knows(const std::string& destination) const override {
     if (peers_.contains(destination) || IsLoopbackAddress(destination)) return OkStatus();
     return PeerUnknown(destination);
@@ -96,6 +98,7 @@ class GrpcTransport final : public Transport {
 
   const std::string sender_;
   rpc::CompletionLoop& loop_;
+  CancelSource stopped_;
   std::map<std::string, std::shared_ptr<Peer>> peers_;  // not changed after construction
 
   std::mutex mutex_;
@@ -132,7 +135,8 @@ void GrpcTransport::Deliver(const std::string& destination, std::vector<v1::Enve
   for (v1::Envelope& envelope : batch) *request.add_envelopes() = std::move(envelope);
   const std::size_t which = peer->current();
   rpc::UnaryCall<v1::DeliverResponse>::Start(
-      loop_, peer->stub(which), &Stub::PrepareAsyncDeliver, request, {.deadline = deadline},
+      loop_, peer->stub(which), &Stub::PrepareAsyncDeliver, request,
+      {.deadline = deadline, .cancel_source = &stopped_},
       [peer, which, sent = batch.size(), done = std::move(done)](
           const grpc::Status& status, v1::DeliverResponse& response) mutable {
         if (!status.ok()) {

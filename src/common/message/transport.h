@@ -24,6 +24,8 @@ class Transport {
   virtual void Deliver(const std::string& destination, std::vector<v1::Envelope> batch,
                        Deadline deadline,
                        AnyInvocable<void(StatusOr<std::vector<Taken>>)> done) = 0;
+  // Cancels what is under way, now and later: done says so, and nobody knows what was taken.
+  virtual void CancelAll() {}
   // OK if messages for it can be sent at all: FAILED_PRECONDITION, reason PEER_UNKNOWN, else.
   virtual Status Knows(const std::string& destination) const = 0;
 };
