@@ -77,6 +77,7 @@ OrderService::OrderService(const control::HostContext& context, OrderFlags flags
       restaurant_(restaurant::v1::RestaurantService::NewStub(ChannelTo(flags_.restaurant))),
       desk_(context.settings, *store_, gate_),
       messaging_(context, *store_, PeersOf(flags_)),
+      watch_(*store_),
       pool_(context.settings.Get()->order().pool_threads(),
             context.settings.Get()->order().pool_queue(), context.rules.drop_expired),
       methods_(context.faults, Service::service_full_name()) {
@@ -84,6 +85,7 @@ OrderService::OrderService(const control::HostContext& context, OrderFlags flags
   methods_.Add("GetOrder", raw_, &Raw::RequestGetOrder, *this, &OrderService::GetOrder);
   methods_.Add("ListOrders", raw_, &Raw::RequestListOrders, *this, &OrderService::ListOrders);
   methods_.Add("CancelOrder", raw_, &Raw::RequestCancelOrder, *this, &OrderService::CancelOrder);
+  methods_.AddStream("WatchOrder", raw_, &Raw::RequestWatchOrder, watch_, &OrderWatch::Watch);
   context_.ledger.SetQueue(
       [this] {
         const rpc::BlockingPool::Counts counts = pool_.counts();
@@ -245,6 +247,7 @@ void OrderService::CancelOrder(CancelCall& call) {
 
 void OrderService::Drain(Duration grace) {
   messaging_.EndStreams();
+  watch_.EndStreams();
   messaging_.StopSending();
   if (synchronous_ == nullptr) return;
   synchronous_->Shutdown(grace);
@@ -254,6 +257,7 @@ void OrderService::Drain(Duration grace) {
 // business server has no part in what the synchronous shell asks on them.
 void OrderService::GraceOver() {
   stopping_.Cancel();
+  watch_.EndWaits();
   for (rpc::CompletionLoop* loop : loops_) loop->CancelAll();
 }
 

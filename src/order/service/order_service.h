@@ -20,6 +20,7 @@
 #include "lockstep/order/v1/order.grpc.pb.h"
 #include "order/service/messaging.h"
 #include "order/service/order_desk.h"
+#include "order/service/order_watch.h"
 #include "order/service/synchronous_shell.h"
 
 namespace lockstep::order {
@@ -54,7 +55,8 @@ class OrderService final : public control::HostedService {
  private:
   using Service = v1::OrderService;
   using Raw = Service::WithRawMethod_CreateOrder<Service::WithRawMethod_GetOrder<
-      Service::WithRawMethod_ListOrders<Service::WithRawMethod_CancelOrder<Service::Service>>>>;
+      Service::WithRawMethod_ListOrders<Service::WithRawMethod_CancelOrder<
+          Service::WithRawMethod_WatchOrder<Service::Service>>>>>;
   using CreateCall = rpc::ServerCall<v1::CreateOrderRequest, v1::CreateOrderResponse>;
   using GetCall = rpc::ServerCall<v1::GetOrderRequest, v1::Order>;
   using ListCall = rpc::ServerCall<v1::ListOrdersRequest, v1::ListOrdersResponse>;
@@ -82,6 +84,7 @@ class OrderService final : public control::HostedService {
   RequestGate gate_;
   OrderDesk desk_;
   Messaging messaging_;
+  OrderWatch watch_;
   rpc::BlockingPool pool_;
   std::unique_ptr<StyleChecks> checks_;
   std::unique_ptr<SynchronousShell> synchronous_;

@@ -277,6 +277,12 @@ void SqliteOrderStore::ReadChangedSince(std::int64_t after,
       std::move(done));
 }
 
+void SqliteOrderStore::ReadFeedHead(AnyInvocable<void(StatusOr<std::int64_t>)> done) {
+  ReadInto<std::int64_t>(
+      file_->readers(), Deadline::Never(),
+      [](store::Database& database) { return order::ReadFeedHead(database); }, std::move(done));
+}
+
 void SqliteOrderStore::TrimFeed(WallTime before, AnyInvocable<void(StatusOr<int>)> done) {
   const auto removed = std::make_shared<StatusOr<int>>(0);
   file_->writer().Submit(

@@ -67,6 +67,9 @@ class SqliteOrderStore final : public OrderStore {
   };
   void ReadChangedSince(std::int64_t after, AnyInvocable<void(StatusOr<ChangedOrders>)> done);
 
+  // The number of the feed's last change.
+  void ReadFeedHead(AnyInvocable<void(StatusOr<std::int64_t>)> done);
+
   // Removes rows of the feed written before a moment, in one bounded batch; as PurgeRequestIds.
   void TrimFeed(WallTime before, AnyInvocable<void(StatusOr<int>)> done);
 
