@@ -16,6 +16,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[2] / "examples" / "harness")]
 
 
 def load(path, names):
+    sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module

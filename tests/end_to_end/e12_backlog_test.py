@@ -1,0 +1,59 @@
+"""E12: a backlog drains within λ·t_down/(μ−λ), nothing stays PENDING, nothing is lost.
+
+Restaurant stands still for t_down while orders go on coming in. What it takes in is bounded: each delivery of at most BATCH
+messages is delayed by D, one at a time, so μ = BATCH/D.
+"""
+
+import time
+import unittest
+
+from experiment import Experiment, repeated_when_busy, until
+from load import Load, evenly
+from lockstep_harness import DEFERRED, Lockstep, set_duration, stubs
+
+RATE = 300  # λ, orders a second
+DOWN = 3.0  # t_down
+BATCH = 256  # messages a delivery, limits::kDeliverEnvelopesMax
+DELAY = 0.3  # D, seconds a delivery
+DRAINED = 0.20  # of the prediction; a delivery is an eighth of it
+
+
+class Backlog(Experiment):
+    name = "E12"
+
+    def setUp(self):
+        super().setUp()
+        self.lockstep = self.enterContext(Lockstep()).seed()
+
+    def waiting(self):
+        return sum(d.waiting for d in self.lockstep.order.backlog().destinations if d.destination == "restaurant")
+
+    @repeated_when_busy
+    def test_drains(self, seed):
+        request = stubs.control.SetFaultsRequest()
+        set_duration(request.faults.add(method="lockstep.message.v1.Mailbox/Deliver").fixed_delay, DELAY)
+        self.lockstep.restaurant.control.SetFaults(request, timeout=5)
+        self.watch_machine(self.lockstep)
+        capacity = BATCH / DELAY
+        drained = self.predict(f"λ={RATE}/s, t_down={DOWN} s, μ={capacity:.0f}/s: seconds until the backlog is gone",
+                               RATE * DOWN / (capacity - RATE), DRAINED)
+        lasts = DOWN + RATE * DOWN / (capacity - RATE) * 2
+        self.lockstep.restaurant.pause()
+        load = Load(self.lockstep.order.stub.CreateOrder, self.lockstep.new_order(style=DEFERRED),
+                    evenly(RATE, lasts, seed), 10).start()
+        time.sleep(max(0.0, load.begun + DOWN - time.monotonic()))
+        self.lockstep.restaurant.resume()
+        back = time.monotonic()
+        # Gone: no more waits than comes in during a delivery.
+        until(lambda: self.waiting() <= RATE * DELAY * 1.5, "the backlog is gone", 30)
+        drained.check(time.monotonic() - back)
+        load.wait()
+        self.check_generator(load, DOWN)
+        self.assertEqual(load.codes(), {"OK": len(load.calls)})
+        until(lambda: self.lockstep.order.backlog().orders_pending == 0, "every order final", 30)
+        states = {self.lockstep.final(call.reply.order.order_id).state for call in load.calls}
+        self.assertEqual(states, {stubs.order.Order.STATE_VALIDATED})
+
+
+if __name__ == "__main__":
+    unittest.main()
