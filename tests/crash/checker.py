@@ -105,10 +105,11 @@ class Checker:
 
     def _check_messages(self, owner_dbs):
         commands = collections.Counter()
-        for key, destination, sent in self._orders.execute("SELECT key, destination, sent_time FROM outbox"):
+        for key, destination in self._orders.execute("SELECT key, destination FROM outbox"):
             commands[key, destination] += 1
-            if sent is None:
-                self._say("outbox", f"a message for {destination} about {key} still waits")
+        for destination, waiting in self._orders.execute(
+                "SELECT destination, count(*) FROM outbox_waiting GROUP BY destination"):
+            self._say("outbox", f"{waiting} messages for {destination} still wait")
         for order_id, row in self._rows.items():
             for peer in owner_dbs:
                 expected = 1 if row[2] == DEFERRED else 0
@@ -117,7 +118,7 @@ class Checker:
         for peer, path in owner_dbs.items():
             with sqlite3.connect(path) as file:
                 answers = collections.Counter(key for (key,) in file.execute("SELECT key FROM outbox"))
-                waiting = file.execute("SELECT count(*) FROM outbox WHERE sent_time IS NULL").fetchone()[0]
+                waiting = file.execute("SELECT count(*) FROM outbox_waiting").fetchone()[0]
             if waiting:
                 self._say("outbox", f"{waiting} verdicts of {peer} still wait")
             for order_id, row in self._rows.items():

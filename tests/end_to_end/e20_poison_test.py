@@ -38,8 +38,11 @@ class Poison(Experiment):
                                           payload=b"\xff\xff\xff")
         envelope.send_time.GetCurrentTime()
         with sqlite3.connect(self.lockstep.order.db, timeout=10) as file:
-            file.execute("INSERT INTO outbox (destination, message_id, key, envelope, write_time) VALUES (?,?,?,?,?)",
-                         ("restaurant", envelope.message_id, "poison", envelope.SerializeToString(), time.time_ns()))
+            row = file.execute(
+                "INSERT INTO outbox (destination, message_id, key, envelope, write_time) VALUES (?,?,?,?,?)",
+                ("restaurant", envelope.message_id, "poison", envelope.SerializeToString(), time.time_ns()))
+            file.execute("INSERT INTO outbox_waiting (destination, sequence) VALUES (?,?)",
+                         ("restaurant", row.lastrowid))
         return envelope.message_id
 
     @repeated_when_busy
