@@ -65,6 +65,7 @@ StatusOr<std::unique_ptr<SqliteOrderStore>> SqliteOrderStore::Open(
   store::StoreFileOptions file;
   file.path = path;
   file.writer.batch_max = options.commit_batch_max;
+  file.database.durability = options.durability;
   file.other_process_poll = limits::kOtherProcessPoll;  // another instance may work on the file
   StatusOr<std::unique_ptr<store::StoreFile>> opened = store::StoreFile::Open(
       file, OrderSchema(), [&filter = self->filter_](store::Database& database) {

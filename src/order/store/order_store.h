@@ -26,6 +26,7 @@ struct OrderPage {
 
 struct OrderStoreOptions {
   int commit_batch_max = limits::kCommitBatchMax;  // 1: no group commit, to measure what it gains
+  store::Durability durability = store::Durability::kFull;  // anything else: to see what it loses
 };
 
 class SqliteOrderStore final : public OrderStore {
