@@ -31,7 +31,8 @@ struct PlaceOrderCommand {
   NewOrder order;
   Style style;
   CheckCall call;
-  WallTime arrival;  // the order's create_time
+  WallTime arrival;             // the order's create_time
+  bool wait_for_final = false;  // of the one who answers: PlaceOrder is through when it is kept
 };
 
 // What became of it, and what it cost.
@@ -40,11 +41,12 @@ struct PlacedOrder {
   // request was first answered. FAILED_PRECONDITION with a refusal's reason: order is REJECTED and
   // kept. Anything else: nothing was written.
   Status status;
-  std::shared_ptr<const Order> order;  // null if nothing was written
-  bool duplicate = false;              // an earlier outcome of the same request id
-  std::vector<CallTrace> calls;        // in the order in which they began
-  std::vector<CopyTrace> copies;       // Consumer's first
-  std::optional<InsertResult> commit;  // absent if no write was tried
+  std::shared_ptr<const Order> order;        // null if nothing was written
+  bool duplicate = false;                    // an earlier outcome of the same request id
+  std::vector<CallTrace> calls;              // in the order in which they began
+  std::vector<CopyTrace> copies;             // Consumer's first
+  std::optional<InsertResult> commit;        // absent if no write was tried
+  std::optional<Duration> waited_for_final;  // after that, where it was asked for
 };
 
 class PlaceOrder final : public std::enable_shared_from_this<PlaceOrder> {

@@ -233,6 +233,8 @@ void SetCost(PlacedOrder& placed, call::v1::Receipt* out) {
     out->mutable_commit()->set_batch(placed.commit->batch);
   }
   out->set_duplicate(placed.duplicate);
+  if (placed.waited_for_final)
+    rpc::SetDuration(*placed.waited_for_final, out->mutable_waited_for_final());
 }
 
 }  // namespace lockstep::order

@@ -74,15 +74,43 @@ StatusOr<PlaceOrderCommand> OrderDesk::Read(const v1::CreateOrderRequest& reques
   check.reserve = options.reserve ? *options.reserve : rpc::ToDuration(defaults.reserve());
   check.wait_for_ready =
       options.wait_for_ready ? *options.wait_for_ready : defaults.wait_for_ready();
+  command.wait_for_final = options.wait_for_final;
   check.drop_expired = settings->drop_expired();
   check.cancel = call.cancel;
   check.arrival = call.arrival;
   return command;
 }
 
+PlaceOrder::Done OrderDesk::AfterFinal(Executor& executor, Deadline deadline,
+                                       PlaceOrder::Done done) const {
+  return
+      [&watch = watch_, &executor, deadline, done = std::move(done)](PlacedOrder placed) mutable {
+        if (!placed.status.ok() || placed.order->state != OrderState::kPending) {
+          done(std::move(placed));
+          return;
+        }
+        const std::string order_id = placed.order->order_id;
+        watch.WaitForFinal(
+            order_id, deadline,
+            [&executor, begin = Clock::Real().Now(), placed = std::move(placed),
+             done = std::move(done)](StatusOr<std::shared_ptr<const Order>> ended) mutable {
+              executor.Continue([begin, placed = std::move(placed), done = std::move(done),
+                                 ended = std::move(ended)]() mutable {
+                placed.waited_for_final = Clock::Real().Now() - begin;
+                placed.status = ended.status();
+                if (ended.ok()) placed.order = *std::move(ended);
+                if (placed.order->state == OrderState::kRejected)
+                  placed.status = RefusalError(*placed.order);
+                done(std::move(placed));
+              });
+            });
+      };
+}
+
 void OrderDesk::Place(Executor& executor, const rpc::CompletionLoop& loop,
                       PlaceOrderCommand command, PlaceOrder::Done done) const {
   const Checks& checks = checks_->For(command.style, loop);
+  if (command.wait_for_final) done = AfterFinal(executor, command.call.caller, std::move(done));
   PlaceOrder::Start(
       {*checks.consumer, *checks.menu, checks.beside.get(), store_, gate_, Clock::Real()}, executor,
       std::move(command), std::move(done));

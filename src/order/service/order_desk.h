@@ -12,6 +12,7 @@
 #include "common/control/settings.h"
 #include "lockstep/order/v1/order.pb.h"
 #include "order/place_order.h"
+#include "order/service/order_watch.h"
 #include "order/store/order_store.h"
 #include "order/styles/styles.h"
 
@@ -28,15 +29,19 @@ struct OrderCall {
 
 class OrderDesk {
  public:
-  OrderDesk(const control::SettingsBoard& settings, SqliteOrderStore& store, RequestGate& gate)
-      : settings_(settings), store_(store), gate_(gate) {}
+  // All outlive the desk's last done.
+  OrderDesk(const control::SettingsBoard& settings, SqliteOrderStore& store, RequestGate& gate,
+            OrderWatch& watch)
+      : settings_(settings), store_(store), gate_(gate), watch_(watch) {}
 
   // Before the first Place. The checks outlive the desk's last done.
   void Use(const StyleChecks& checks) { checks_ = &checks; }
 
   StatusOr<PlaceOrderCommand> Read(const v1::CreateOrderRequest& request,
                                    const OrderCall& call) const;
-  // loop: whose checks are used; that of the call, where it has one.
+  // loop: whose checks are used; that of the call, where it has one. Where the final state is to
+  // be waited for, and the order is PENDING when it is kept, done comes later: with the order as it
+  // ended, or DEADLINE_EXCEEDED, reason ORDER_PENDING, and then the order goes on.
   void Place(Executor& executor, const rpc::CompletionLoop& loop, PlaceOrderCommand command,
              PlaceOrder::Done done) const;
 
@@ -48,9 +53,12 @@ class OrderDesk {
               AnyInvocable<void(StatusOr<v1::Order>)> done) const;
 
  private:
+  PlaceOrder::Done AfterFinal(Executor& executor, Deadline deadline, PlaceOrder::Done done) const;
+
   const control::SettingsBoard& settings_;
   SqliteOrderStore& store_;
   RequestGate& gate_;
+  OrderWatch& watch_;
   const StyleChecks* checks_ = nullptr;
 };
 

@@ -75,9 +75,9 @@ OrderService::OrderService(const control::HostContext& context, OrderFlags flags
       copies_(std::move(copies)),
       consumer_(consumer::v1::ConsumerService::NewStub(ChannelTo(flags_.consumer))),
       restaurant_(restaurant::v1::RestaurantService::NewStub(ChannelTo(flags_.restaurant))),
-      desk_(context.settings, *store_, gate_),
-      messaging_(context, *store_, PeersOf(flags_)),
       watch_(*store_),
+      desk_(context.settings, *store_, gate_, watch_),
+      messaging_(context, *store_, PeersOf(flags_)),
       pool_(context.settings.Get()->order().pool_threads(),
             context.settings.Get()->order().pool_queue(), context.rules.drop_expired),
       methods_(context.faults, Service::service_full_name()) {

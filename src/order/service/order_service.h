@@ -82,9 +82,9 @@ class OrderService final : public control::HostedService {
   CancelSource stopping_;
   std::vector<rpc::CompletionLoop*> loops_;  // of the business server
   RequestGate gate_;
+  OrderWatch watch_;
   OrderDesk desk_;
   Messaging messaging_;
-  OrderWatch watch_;
   rpc::BlockingPool pool_;
   std::unique_ptr<StyleChecks> checks_;
   std::unique_ptr<SynchronousShell> synchronous_;
