@@ -8,14 +8,29 @@ using std::chrono_literals::operator""s;
 constexpr Duration kStartLimit =
     20s;  // a start takes about 50 ms; a sanitizer or a busy machine, 20 times that
 
-StatusOr<Process> StartServer(const ClusterOptions& options, const std::string& node,
-                              const std::vector<std::string>& more = {}) {
+// addresses: where all are; port 0 where that is not known yet, but for Order's business address,
+// which the others are told before it runs.
+StatusOr<Process> StartServer(const ClusterOptions& options, const Addresses& addresses,
+                              const std::string& node) {
+  const ServerAddresses own = *addresses.Find(node);
   const std::string stem = (options.folder / node).string();
   std::error_code error;
   std::filesystem::remove(stem + ".ready", error);
-  std::vector<std::string> arguments = {"--listen", "127.0.0.1:0", "--control",    "127.0.0.1:0",
-                                        "--db",     stem + ".db",  "--ready-file", stem + ".ready",
-                                        "--node",   node,          "--log-level",  "error"};
+  std::vector<std::string> arguments = {"--listen",      own.business,
+                                        "--control",     own.control,
+                                        "--db",          stem + ".db",
+                                        "--ready-file",  stem + ".ready",
+                                        "--node",        node,
+                                        "--log-level",   "error",
+                                        "--common-data", (options.folder / "common.db").string()};
+  const std::vector<std::string> more =
+      node == "order"
+          ? std::vector<std::string>{"--sync-listen",  own.sync,
+                                     "--consumer",     addresses.consumer.business,
+                                     "--restaurant",   addresses.restaurant.business,
+                                     "--pool-threads", fmt::format("{}", options.pool_threads),
+                                     "--pool-queue",   fmt::format("{}", options.pool_queue)}
+          : std::vector<std::string>{"--peer", "order=" + addresses.order.business};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return Process::Start(options.programs / ("lockstep-" + node), arguments, stem + ".log");
 }
@@ -28,10 +43,16 @@ StatusOr<ServerAddresses> WaitFor(Process& process, const ClusterOptions& option
 }  // namespace
 
 StatusOr<Cluster> Cluster::Start(const ClusterOptions& options) {
+  const StatusOr<std::string> order_at = FreeAddress();
+  if (!order_at.ok()) return order_at.status();
   Addresses addresses;
-  StatusOr<Process> consumer = StartServer(options, "consumer");
+  for (ServerAddresses* server : {&addresses.order, &addresses.consumer, &addresses.restaurant}) {
+    server->business = server->control = server->sync = "127.0.0.1:0";
+  }
+  addresses.order.business = *order_at;
+  StatusOr<Process> consumer = StartServer(options, addresses, "consumer");
   if (!consumer.ok()) return consumer.status();
-  StatusOr<Process> restaurant = StartServer(options, "restaurant");
+  StatusOr<Process> restaurant = StartServer(options, addresses, "restaurant");
   if (!restaurant.ok()) return restaurant.status();
   StatusOr<ServerAddresses> ready = WaitFor(*consumer, options, "consumer");
   if (!ready.ok()) return ready.status();
@@ -39,17 +60,20 @@ StatusOr<Cluster> Cluster::Start(const ClusterOptions& options) {
   ready = WaitFor(*restaurant, options, "restaurant");
   if (!ready.ok()) return ready.status();
   addresses.restaurant = *ready;
-  StatusOr<Process> order = StartServer(
-      options, "order",
-      {"--sync-listen", "127.0.0.1:0", "--consumer", addresses.consumer.business, "--restaurant",
-       addresses.restaurant.business, "--pool-threads", fmt::format("{}", options.pool_threads),
-       "--pool-queue", fmt::format("{}", options.pool_queue)});
+  StatusOr<Process> order = StartServer(options, addresses, "order");
   if (!order.ok()) return order.status();
   ready = WaitFor(*order, options, "order");
   if (!ready.ok()) return ready.status();
   addresses.order = *ready;
-  return Cluster(*std::move(consumer), *std::move(restaurant), *std::move(order),
-                 std::move(addresses));
+  return Cluster(options, std::move(addresses), *std::move(consumer), *std::move(restaurant),
+                 *std::move(order));
+}
+
+Status Cluster::Restart(const std::string& node) {
+  StatusOr<Process> process = StartServer(options_, addresses_, node);
+  if (!process.ok()) return process.status();
+  Find(node) = *std::move(process);
+  return WaitFor(Find(node), options_, node).status();
 }
 
 Process& Cluster::Find(const std::string& node) {

@@ -1,5 +1,5 @@
-// Three servers of our own, on free ports, with files in one folder.
-// Threads: one.
+// Three servers of our own, on free ports, with files in one folder, each told where the others
+// are. Threads: one.
 #pragma once
 
 #include "common/base/limits.h"
@@ -24,19 +24,25 @@ class Cluster {
   Process& order() { return order_; }
   // By name, one of the three.
   Process& Find(const std::string& node);
+  // One that has ended runs again, at the addresses and on the files that it had.
+  Status Restart(const std::string& node);
   // Lets all end as they should; false if one had to be killed.
   bool Terminate(Duration by);
 
  private:
-  Cluster(Process consumer, Process restaurant, Process order, Addresses addresses)
-      : consumer_(std::move(consumer)),
+  Cluster(ClusterOptions options, Addresses addresses, Process consumer, Process restaurant,
+          Process order)
+      : options_(std::move(options)),
+        addresses_(std::move(addresses)),
+        consumer_(std::move(consumer)),
         restaurant_(std::move(restaurant)),
-        order_(std::move(order)),
-        addresses_(std::move(addresses)) {}
+        order_(std::move(order)) {}
+
+  ClusterOptions options_;
+  Addresses addresses_;
   Process consumer_;
   Process restaurant_;
   Process order_;  // the last to start, the first to end
-  Addresses addresses_;
 };
 
 // The folder of this program, where the servers are too.

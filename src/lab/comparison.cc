@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <optional>
 #include <thread>
 
 #include "common/rpc/proto_values.h"
@@ -17,12 +18,16 @@ namespace lockstep::lab {
 namespace {
 
 using control::v1::ControlService;
+using order::v1::OrderService;
 using std::chrono_literals::operator""ms;
 using std::chrono_literals::operator""s;
 
+constexpr char kDeliver[] = "lockstep.message.v1.Mailbox/Deliver";
 constexpr Duration kControlTimeout = 5s;
 constexpr Duration kLookAtThreads = 5ms;
+constexpr Duration kLookAtCopies = 20ms;
 constexpr std::size_t kWarmUpOrders = 200;
+constexpr Duration kWarmUpLimit = 20s;  // until each service knows the others, and copies are whole
 
 // Counts a process's threads while it lives, and keeps the most.
 class ThreadWatch {
@@ -67,10 +72,44 @@ Status Impose(Cluster& cluster, const Condition& condition) {
   if (!server.ok()) return server.status();
   ControlPeer control(server->control, kControlTimeout);
   control::v1::SetFaultsRequest request;
-  control::v1::Fault* fault = request.add_faults();
-  fault->set_method(QuestionTo(condition.node));
-  rpc::SetDuration(condition.delay, fault->mutable_fixed_delay());
+  for (const std::string& method : QuestionsTo(condition.node)) {
+    control::v1::Fault* fault = request.add_faults();
+    fault->set_method(method);
+    rpc::SetDuration(condition.delay, fault->mutable_fixed_delay());
+  }
   return control.Ask(&ControlService::Stub::SetFaults, request).status();
+}
+
+// A service that was stuck or gone comes back; one that is slow stays so.
+Status Lift(Cluster& cluster, const Condition& condition) {
+  if (condition.kind == Condition::Kind::kStuck) cluster.Find(condition.node).Signal(SIGCONT);
+  if (condition.kind == Condition::Kind::kDown) return cluster.Restart(condition.node);
+  return OkStatus();
+}
+
+// How old the copies were by which a hopeless order was refused; nothing if that cannot be said
+// yet.
+std::optional<Duration> AgeOfCopies(OrderService::Stub& stub, call::v1::Style style) {
+  order::v1::CreateOrderRequest request;
+  request.set_consumer_id("nobody");
+  request.set_restaurant_id("nowhere");
+  auto& line = *request.add_lines();
+  line.set_menu_item_id("nothing");
+  line.set_quantity(1);
+  request.mutable_delivery_address()->set_street("1 Long Lane");
+  request.mutable_delivery_address()->set_city("Harmouth");
+  request.mutable_delivery_address()->set_postal_code("HM1 1AA");
+  request.mutable_options()->set_style(style);
+  grpc::ClientContext context;
+  context.set_deadline(rpc::ToTimespec(Deadline::After(Clock::Real().Now(), kControlTimeout)));
+  order::v1::CreateOrderResponse response;
+  const grpc::Status status = stub.CreateOrder(&context, request, &response);
+  call::v1::Receipt receipt;
+  if (!rpc::ReceiptOf(status, receipt) || receipt.copies_size() < 2) return std::nullopt;
+  Duration age{};
+  for (const call::v1::CopyRead& copy : receipt.copies())
+    age = std::max(age, rpc::ToDuration(copy.age()));
+  return age;
 }
 
 Figures Offer(OrderCaller& caller, const std::vector<PlannedOrder>& orders,
@@ -82,6 +121,21 @@ Figures Offer(OrderCaller& caller, const std::vector<PlannedOrder>& orders,
   };
   watch.interrupted = Interrupted;
   return Placing(orders, options, caller, watch).Run();
+}
+
+// What became of the orders that were answered first.
+Status AwaitFinal(Cluster& cluster, OrderPeer& peer, const CellOptions& options, Cell& cell) {
+  const std::set<std::string>& ids = cell.figures.pending_ids;
+  if (ids.empty() || Interrupted()) return OkStatus();
+  const auto at_end = AwaitCompletion(peer, ids, Duration::zero(), Interrupted);
+  if (!at_end.ok()) return at_end.status();
+  cell.pending_at_end = at_end->pending;
+  const Status lifted = Lift(cluster, cell.condition);
+  if (!lifted.ok()) return lifted;
+  const auto completion = AwaitCompletion(peer, ids, options.final_within, Interrupted);
+  if (!completion.ok()) return completion.status();
+  Complete(*completion, cell.figures);
+  return OkStatus();
 }
 
 std::string CodesText(const Figures& figures) {
@@ -97,12 +151,24 @@ std::string CodesText(const Figures& figures) {
   return text;
 }
 
+// How many of the accepted orders are final, and which of these are no longer accepted.
+std::string FinalText(const Figures& figures) {
+  if (!figures.completion) return figures.accepted > 0 ? "at once" : "–";
+  const Completion& completion = *figures.completion;
+  std::string text = CountText(completion.in_all() - completion.pending);
+  if (completion.rejected_in_all() > 0)
+    text += fmt::format(", {} rejected", CountText(completion.rejected_in_all()));
+  return text;
+}
+
 }  // namespace
 
-std::string QuestionTo(const std::string& node) {
-  if (node == "consumer") return "lockstep.consumer.v1.ConsumerService/ValidateConsumer";
-  if (node == "restaurant") return "lockstep.restaurant.v1.RestaurantService/ValidateOrderDetails";
-  return "lockstep.order.v1.OrderService/CreateOrder";
+std::vector<std::string> QuestionsTo(const std::string& node) {
+  const std::string question =
+      node == "consumer"     ? "lockstep.consumer.v1.ConsumerService/ValidateConsumer"
+      : node == "restaurant" ? "lockstep.restaurant.v1.RestaurantService/ValidateOrderDetails"
+                             : "lockstep.order.v1.OrderService/CreateOrder";
+  return {question, kDeliver};
 }
 
 StatusOr<std::vector<Way>> ParseWays(const std::string& names) {
@@ -170,17 +236,45 @@ std::vector<PlannedOrder> Repeated(const std::vector<PlannedOrder>& plan, const 
   return orders;
 }
 
+Status AwaitCopies(const std::string& order_address, const std::vector<Way>& ways, SteadyTime since,
+                   Duration limit) {
+  const auto stub = OrderService::NewStub(ConnectedChannel(order_address));
+  for (const Way& way : ways) {
+    if (!JudgesByCopies(way.style)) continue;
+    for (;;) {
+      const SteadyTime now = Clock::Real().Now();
+      const std::optional<Duration> age = AgeOfCopies(*stub, way.style);
+      if (age && now - *age >= since) break;
+      if (Interrupted()) return OkStatus();
+      if (now >= since + limit) {
+        return MakeError(StatusCode::kUnavailable, "COPIES_NOT_READY",
+                         fmt::format("style {}: the copies were not up to date within {}", way.name,
+                                     SpanText(limit)));
+      }
+      std::this_thread::sleep_for(kLookAtCopies);
+    }
+  }
+  return OkStatus();
+}
+
 StatusOr<Cell> MeasureCell(Cluster& cluster, const std::vector<PlannedOrder>& plan,
                            const Condition& condition, const Way& way, const CellOptions& options) {
   const Addresses& addresses = cluster.addresses();
   GrpcOrderCaller caller(way.is_sync ? addresses.order.sync : addresses.order.business);
-  Cell cell{condition, way, {}, 0, 0, 0};
+  Cell cell{condition, way, {}, 0, 0, 0, 0};
+  OrderPeer peer(addresses.order.business, kControlTimeout);
 
-  // Connections, caches and the store's file are warm before anything is counted.
+  // Connections, caches, copies and the store's file are warm before anything is counted.
+  const Status copied =
+      AwaitCopies(addresses.order.business, {way}, Clock::Real().Now(), kWarmUpLimit);
+  if (!copied.ok()) return copied;
   PlacingOptions warm_up;
   warm_up.in_flight = 4;
   warm_up.timeout = 5s;
-  Offer(caller, Repeated(plan, way, "warm-up", kWarmUpOrders), warm_up, "", true);
+  const Figures warm =
+      Offer(caller, Repeated(plan, way, "warm-up", kWarmUpOrders), warm_up, "", true);
+  const auto warmed = AwaitCompletion(peer, warm.pending_ids, kWarmUpLimit, Interrupted);
+  if (!warmed.ok()) return warmed.status();
   ControlPeer control(addresses.order.control, kControlTimeout);
   const auto reset = control.Ask(&ControlService::Stub::ResetLedger, {});
   if (!reset.ok()) return reset.status();
@@ -203,6 +297,8 @@ StatusOr<Cell> MeasureCell(Cluster& cluster, const std::vector<PlannedOrder>& pl
   const auto ledger = control.Ask(&ControlService::Stub::GetLedger, {});
   if (!ledger.ok()) return ledger.status();
   cell.threads_held_most = ledger->threads_held_most();
+  const Status completed = AwaitFinal(cluster, peer, options, cell);
+  if (!completed.ok()) return completed;
   return cell;
 }
 
@@ -212,6 +308,10 @@ std::string CellsText(const std::vector<Cell>& cells) {
                {"", Align::kRight},
                {"median", Align::kRight},
                {"99th perc.", Align::kRight},
+               {"final", Align::kRight},
+               {"median", Align::kRight},
+               {"99th perc.", Align::kRight},
+               {"waited", Align::kRight},
                {"others after", Align::kRight},
                {"threads held", Align::kRight},
                {"by the kernel", Align::kRight},
@@ -231,8 +331,11 @@ std::string CellsText(const std::vector<Cell>& cells) {
                          static_cast<double>(std::max<std::int64_t>(1, figures.orders));
     table.Add({"  " + cell.way.name, CountText(figures.accepted), fmt::format("{:.0f} %", share),
                quantile(figures.accepted_latencies, 0.5),
-               quantile(figures.accepted_latencies, 0.99), quantile(figures.other_latencies, 0.5),
-               CountText(cell.threads_held_most),
+               quantile(figures.accepted_latencies, 0.99), FinalText(figures),
+               figures.completion ? quantile(figures.completion->times, 0.5) : "",
+               figures.completion ? quantile(figures.completion->times, 0.99) : "",
+               figures.completion ? CountText(cell.pending_at_end) : "",
+               quantile(figures.other_latencies, 0.5), CountText(cell.threads_held_most),
                fmt::format("{} → {}", cell.threads_idle, cell.threads_most), CodesText(figures)});
     last = condition;
   }
@@ -246,6 +349,7 @@ std::vector<Json> CellsJson(const std::vector<Cell>& cells) {
     Put(json, "condition", cell.condition.Text());
     Put(json, "style", cell.way.name);
     Put(json, "figures", FiguresJson(cell.figures));
+    Put(json, "pending_at_end", cell.pending_at_end);
     Put(json, "threads_held_most", cell.threads_held_most);
     Put(json, "threads_idle", cell.threads_idle);
     Put(json, "threads_most", cell.threads_most);

@@ -1,7 +1,8 @@
 // The comparison: the same orders, at the same rate and with the same timeout, in each style, while
 // a service is well, slow, stuck or gone; each time with three fresh servers of our own, so that
-// nothing is left of the time before. Threads: one, and one that counts threads while orders are
-// placed.
+// nothing is left of the time before. Where orders are answered first, a service that was stuck or
+// gone comes back after the offer, and what waited is completed. Threads: one, and one that counts
+// threads while orders are placed.
 #pragma once
 
 #include <string>
@@ -19,7 +20,7 @@ struct Way {
   bool is_sync = false;  // by the synchronous server
 };
 
-// "blocking", "non-blocking", "thread-per-call".
+// "blocking", "non-blocking", "thread-per-call", "replica" ….
 StatusOr<std::vector<Way>> ParseWays(const std::string& names);
 
 struct Condition {
@@ -35,13 +36,15 @@ StatusOr<Condition> ParseSlow(const std::string& text);
 // "restaurant", for kStuck and kDown.
 StatusOr<Condition> ParseWhere(Condition::Kind kind, const std::string& node);
 
-// The method that has to do with taking an order: which a server that is slow is slow in.
-std::string QuestionTo(const std::string& node);
+// The methods that have to do with taking an order, by a call or by messages: which a server that
+// is slow is slow in.
+std::vector<std::string> QuestionsTo(const std::string& node);
 
 struct CellOptions {
   double rate = 400;                          // orders a second offered
-  Duration length = std::chrono::seconds(5);  // of the offer
+  Duration length = std::chrono::seconds(3);  // of the offer
   Duration timeout = std::chrono::milliseconds(500);
+  Duration final_within = std::chrono::seconds(30);  // after the offer, and a service's return
   bool is_quiet = false;
 };
 
@@ -49,6 +52,7 @@ struct Cell {
   Condition condition;
   Way way;
   Figures figures;
+  std::int64_t pending_at_end = 0;     // of the offer: answered, and not final
   std::int64_t threads_held_most = 0;  // by the service's own count
   int threads_idle = 0;                // of the order service, by the kernel's count
   int threads_most = 0;
@@ -58,6 +62,11 @@ struct Cell {
 // is loaded.
 StatusOr<Cell> MeasureCell(Cluster& cluster, const std::vector<PlannedOrder>& plan,
                            const Condition& condition, const Way& way, const CellOptions& options);
+
+// Waits until Order's copies of consumers and restaurants have everything that there was at a
+// moment, for each way that judges by copies. It places orders that are refused.
+Status AwaitCopies(const std::string& order_address, const std::vector<Way>& ways, SteadyTime since,
+                   Duration limit);
 
 // The first `count` requests of the plan told over and over, in a way, each with an id of its own.
 std::vector<PlannedOrder> Repeated(const std::vector<PlannedOrder>& plan, const Way& way,

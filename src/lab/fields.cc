@@ -9,6 +9,7 @@
 
 #include <charconv>
 
+#include "common/base/limits.h"
 #include "common/rpc/proto_values.h"
 #include "lab/names.h"
 #include "lab/table.h"
@@ -92,7 +93,8 @@ Status SetDurationField(Message& message, const FieldDescriptor* field, const st
     message.GetReflection()->ClearField(&message, field);
     return OkStatus();
   }
-  const StatusOr<Duration> duration = ParseDuration(text);
+  // What is too long for this field the server will say.
+  const StatusOr<Duration> duration = ParseDuration(text, limits::kLongTimeMax);
   if (!duration.ok()) return duration.status();
   rpc::SetDuration(*duration, dynamic_cast<google::protobuf::Duration*>(
                                   message.GetReflection()->MutableMessage(&message, field)));

@@ -18,6 +18,8 @@ using Json = google::protobuf::Struct;
 
 // Pretty-printed, ends with a line break.
 std::string JsonText(const google::protobuf::Message& message);
+// In one line, which ends with a line break.
+std::string JsonLine(const google::protobuf::Message& message);
 
 // In one line, which ends with a line break: for what comes piece by piece.
 std::string JsonLine(const google::protobuf::Message& message);

@@ -35,7 +35,7 @@ void AddGlobalOptions(CLI::App& app, Context& context) {
          "--call-timeout",
          [&context](const std::string& text) { context.timeout = *ParseDuration(text); },
          "Of each call that is no measured one [10s]")
-      ->check(CLI::Validator(Checked(ParseDuration), ""));
+      ->check(CLI::Validator(Checked(ParseTimeout), ""));
 }
 
 int Run(int argc, char** argv) {
@@ -51,6 +51,8 @@ int Run(int argc, char** argv) {
   AddOrder(app, context);
   AddCompare(app, context);
   AddControl(app, context);
+  AddMessages(app, context);
+  AddBacklog(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

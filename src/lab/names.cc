@@ -72,6 +72,14 @@ StatusOr<call::v1::DeadlinePolicy> ParsePolicy(std::string_view name) {
   return static_cast<call::v1::DeadlinePolicy>(*value);
 }
 
+bool AnswersFirst(call::v1::Style style) {
+  return style == call::v1::STYLE_DEFERRED || style == call::v1::STYLE_EVENT_DRIVEN;
+}
+
+bool JudgesByCopies(call::v1::Style style) {
+  return style == call::v1::STYLE_REPLICA || style == call::v1::STYLE_COMMON_DATA;
+}
+
 std::vector<std::string> SplitAt(std::string_view text, char separator) {
   std::vector<std::string> parts;
   for (;;) {

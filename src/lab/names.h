@@ -22,6 +22,11 @@ StatusOr<call::v1::Style> ParseStyle(std::string_view name);
 StatusOr<std::vector<call::v1::Style>> ParseStyles(std::string_view names);
 StatusOr<call::v1::DeadlinePolicy> ParsePolicy(std::string_view name);
 
+// Whether an order of the style is answered before it is judged.
+bool AnswersFirst(call::v1::Style style);
+// Whether it is judged by a copy of the owners' data.
+bool JudgesByCopies(call::v1::Style style);
+
 std::vector<std::string> SplitAt(std::string_view text, char separator);
 
 }  // namespace lockstep::lab

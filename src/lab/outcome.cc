@@ -17,6 +17,10 @@ std::int64_t Sum(const std::map<std::string, std::int64_t>& counts) {
 
 void CountAccepted(const order::v1::Order& order, Figures& figures) {
   ++figures.accepted;
+  if (order.state() == order::v1::Order::STATE_PENDING) {
+    figures.pending_ids.insert(order.order_id());
+    return;
+  }
   for (const restaurant::v1::PricedLine& line : order.lines()) figures.portions += line.quantity();
   figures.nanos[order.total().currency_code()] += TotalNanos(order.total());
 }
@@ -91,6 +95,20 @@ void Count(const Answer& answer, Duration latency, Figures& figures) {
   }
 }
 
+void Complete(const Completion& completion, Figures& figures) {
+  figures.portions += completion.portions;
+  for (const auto& [currency, amount] : completion.nanos) figures.nanos[currency] += amount;
+  figures.completion = completion;
+}
+
+std::map<std::string, std::int64_t> Figures::refused_or_rejected() const {
+  std::map<std::string, std::int64_t> counts = refused;
+  if (completion) {
+    for (const auto& [reason, count] : completion->rejected) counts[reason] += count;
+  }
+  return counts;
+}
+
 Json FiguresJson(const Figures& figures) {
   Json json;
   Put(json, "orders", figures.orders);
@@ -108,6 +126,7 @@ Json FiguresJson(const Figures& figures) {
     Put(amounts, currency, Money::FromTotalNanos("", amount).Text());
   }
   Put(json, "amount", amounts);
+  if (figures.completion) Put(json, "completion", CompletionJson(*figures.completion));
   PutMillis(json, "latency_median_ms", Quantile(figures.latencies, 0.5));
   PutMillis(json, "latency_p99_ms", Quantile(figures.latencies, 0.99));
   PutMillis(json, "accepted_median_ms", Quantile(figures.accepted_latencies, 0.5));

@@ -4,11 +4,13 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/base/clock.h"
 #include "common/base/status.h"
+#include "lab/completion.h"
 #include "lab/json.h"
 #include "lockstep/order/v1/order.pb.h"
 
@@ -57,6 +59,10 @@ struct Figures {
   std::vector<Duration> latencies;
   std::vector<Duration> accepted_latencies;
   std::vector<Duration> other_latencies;
+  // Of the accepted ones, those that were answered PENDING; their portions and amount are counted
+  // once they are final, see Complete.
+  std::set<std::string> pending_ids;
+  std::optional<Completion> completion;
   Duration lateness_most{};  // of our own: from an intended arrival to its call
   Duration elapsed{};
 
@@ -65,10 +71,15 @@ struct Figures {
   std::int64_t unknown_in_all() const;
   std::int64_t settled() const;  // accepted, refused or failed
   std::string AmountText() const;
+  // Refused at once, or rejected after an answer that came first: by reason.
+  std::map<std::string, std::int64_t> refused_or_rejected() const;
 };
 
 // Adds the last answer to an order.
 void Count(const Answer& answer, Duration latency, Figures& figures);
+
+// What became of those that were answered PENDING.
+void Complete(const Completion& completion, Figures& figures);
 
 Json FiguresJson(const Figures& figures);
 

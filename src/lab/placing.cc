@@ -62,6 +62,12 @@ std::vector<bool> Placing::accepted() const {
   return accepted;
 }
 
+std::vector<std::string> Placing::order_ids() const {
+  std::vector<std::string> order_ids;
+  for (const Order& order : orders_) order_ids.push_back(order.order_id);
+  return order_ids;
+}
+
 void Placing::BeginNext() {
   if (stopping_ || next_ == plan_.size()) return;
   Begin(next_++, Now());
@@ -107,6 +113,7 @@ void Placing::OnAnswer(std::size_t index, Answer answer) {
 void Placing::Settle(std::size_t index, const Answer& answer) {
   orders_[index].is_done = true;
   orders_[index].is_accepted = OutcomeOf(answer) == Outcome::kAccepted;
+  orders_[index].order_id = answer.response.order().order_id();
   ++settled_;
   Count(answer, Now() - orders_[index].arrival, figures_);
   if (options_.arrivals.empty()) BeginNext();

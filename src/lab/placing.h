@@ -56,6 +56,8 @@ class Placing {
   Figures Run();
   // After Run, for each order: whether it stands.
   std::vector<bool> accepted() const;
+  // The same: the id of the order, empty where none stands.
+  std::vector<std::string> order_ids() const;
 
  private:
   struct Order {
@@ -64,6 +66,7 @@ class Placing {
     int attempts = 0;
     bool is_done = false;
     bool is_accepted = false;
+    std::string order_id;  // where it is accepted
   };
 
   void Begin(std::size_t index, SteadyTime arrival);

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <thread>
 
 #include "lab/json.h"
@@ -120,6 +123,27 @@ int Process::Threads() const {
     if (key == "Threads:" && status >> threads) return threads;
   }
   return 0;
+}
+
+StatusOr<std::string> FreeAddress() {
+  constexpr int kTries = 1000;
+  std::random_device chance;
+  for (int i = 0; i < kTries; ++i) {
+    const auto port = std::uniform_int_distribution<std::uint16_t>(20'000, 31'999)(chance);
+    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) break;
+    const int yes = 1;
+    setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool is_free = bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
+    close(probe);
+    if (is_free) return fmt::format("127.0.0.1:{}", port);
+  }
+  return MakeError(StatusCode::kUnavailable, "NO_FREE_PORT",
+                   "no free port was found between 20000 and 31999");
 }
 
 StatusOr<ServerAddresses> ReadReadyFile(const std::filesystem::path& file) {

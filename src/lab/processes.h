@@ -43,6 +43,11 @@ class Process {
   std::filesystem::path output_;
 };
 
+// An address of the loopback interface that nobody listens on: for a server whose address others
+// must be told before it runs. From below the ports that the system gives away by itself, so that
+// none of those takes it meanwhile.
+StatusOr<std::string> FreeAddress();
+
 // What a server writes into its ready file.
 struct ServerAddresses {
   std::string node;

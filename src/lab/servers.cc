@@ -57,4 +57,17 @@ StatusOr<std::vector<restaurant::v1::Restaurant>> FetchRestaurants(RestaurantPee
   return restaurants;
 }
 
+Status VisitOrders(OrderPeer& peer, order::v1::ListOrdersRequest request,
+                   const std::function<bool(const order::v1::Order&)>& visit) {
+  do {
+    const auto page = peer.Ask(&order::v1::OrderService::Stub::ListOrders, request);
+    if (!page.ok()) return page.status();
+    for (const order::v1::Order& order : page->orders()) {
+      if (!visit(order)) return OkStatus();
+    }
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  return OkStatus();
+}
+
 }  // namespace lockstep::lab

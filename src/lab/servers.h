@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <grpcpp/client_context.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -60,6 +61,11 @@ class Peer {
     if (status.ok()) return response;
     const Status error = rpc::FromGrpcStatus(status);
     if (!DetailOf(error).reason.empty()) return error;
+    if (error.code() == StatusCode::kUnimplemented) {
+      return MakeError(
+          error.code(), "METHOD_UNKNOWN",
+          fmt::format("{} does not know this method; is it of another version?", address_));
+    }
     return MakeError(error.code(), "",
                      fmt::format("{} does not answer ({}); scripts/serve starts the servers",
                                  address_, MessageOf(error)));
@@ -78,5 +84,9 @@ using ControlPeer = Peer<control::v1::ControlService>;
 
 // Every restaurant, with its menu.
 StatusOr<std::vector<restaurant::v1::Restaurant>> FetchRestaurants(RestaurantPeer& peer);
+
+// Reads pages of orders, the newest first, until visit returns false.
+Status VisitOrders(OrderPeer& peer, order::v1::ListOrdersRequest request,
+                   const std::function<bool(const order::v1::Order&)>& visit);
 
 }  // namespace lockstep::lab

@@ -93,7 +93,7 @@ StatusOr<WallTime> ParseTillTime(std::string_view text) {
                   std::chrono::minutes(parts[4]));
 }
 
-StatusOr<Duration> ParseDuration(std::string_view text) {
+StatusOr<Duration> ParseDuration(std::string_view text, Duration most) {
   static const std::map<std::string_view, double> nanos_per_unit = {
       {"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}};
   double number = 0;
@@ -103,8 +103,9 @@ StatusOr<Duration> ParseDuration(std::string_view text) {
     return Invalid(fmt::format("\"{}\" is no duration; write 80ms, 1.5s or 2m", text));
   }
   const double nanos = number * unit->second;
-  if (nanos > static_cast<double>(Duration(limits::kTimeoutMax).count())) {
-    return Invalid(fmt::format("\"{}\" is more than the hour that is allowed", text));
+  if (nanos > static_cast<double>(most.count())) {
+    return Invalid(fmt::format("\"{}\" is more than {} h, the most that is allowed", text,
+                               std::chrono::duration_cast<std::chrono::hours>(most).count()));
   }
   return Duration(std::llround(nanos));
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/base/status.h"
 #include "lockstep/money/v1/money.pb.h"
 
@@ -24,8 +25,11 @@ std::int64_t TotalNanos(const money::v1::Money& money);
 // A till's "31/12/2018 21:56" or "1/2/2018 9:05", taken as UTC.
 StatusOr<WallTime> ParseTillTime(std::string_view text);
 
-// "80ms", "1.5s", "2m", "500us", "1h"; zero or more, at most an hour.
-StatusOr<Duration> ParseDuration(std::string_view text);
+// "80ms", "1.5s", "2m", "500us", "1h"; zero or more, at most `most`.
+StatusOr<Duration> ParseDuration(std::string_view text, Duration most = limits::kTimeoutMax);
+
+// The same, at most an hour.
+inline StatusOr<Duration> ParseTimeout(std::string_view text) { return ParseDuration(text); }
 
 // "Plain Papadum (4)" becomes "plain-papadum-4": letters, digits and hyphens, at most 60 bytes. A
 // name without any of them gets an id from its hash.

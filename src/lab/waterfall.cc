@@ -31,6 +31,13 @@ std::string BudgetNote(const call::v1::Receipt& receipt) {
                      own ? " (its own limit)" : "");
 }
 
+// Which version was read, and how old the copy was.
+std::string CopyNote(const call::v1::CopyRead& copy) {
+  return fmt::format("{}, {} old",
+                     copy.version() > 0 ? fmt::format("version {}", copy.version()) : "none there",
+                     MillisText(rpc::ToDuration(copy.age())));
+}
+
 void AppendReceipt(const call::v1::Receipt& receipt, Duration start, int depth,
                    std::vector<Step>& steps);
 
@@ -83,17 +90,39 @@ void AppendReceipt(const call::v1::Receipt& receipt, Duration start, int depth,
   for (const call::v1::DownstreamCall& call : receipt.calls()) {
     AppendCall(call, start, depth + 1, steps);
   }
+  for (const call::v1::CopyRead& copy : receipt.copies()) {
+    steps.push_back({depth + 1,
+                     fmt::format("copy of {}", copy.peer()),
+                     start + queue_wait,
+                     {},
+                     {},
+                     {},
+                     CopyNote(copy),
+                     false});
+  }
+  // The answer waits after the commit.
+  const Duration waited = rpc::ToDuration(receipt.waited_for_final());
   if (receipt.has_commit()) {
     const Duration commit = rpc::ToDuration(receipt.commit().duration());
     std::string note = fmt::format("{} in one write", receipt.commit().batch());
     steps.push_back({depth + 1,
                      "commit",
-                     start + whole.length - commit,
+                     start + whole.length - waited - commit,
                      commit,
                      {},
                      {},
                      receipt.commit().batch() > 1 ? note : "",
                      false});
+  }
+  if (receipt.has_waited_for_final()) {
+    steps.push_back({depth + 1,
+                     "waits for the final state",
+                     start + whole.length - waited,
+                     waited,
+                     {},
+                     {},
+                     "",
+                     true});
   }
 }
 

@@ -10,14 +10,15 @@ import tempfile
 
 from three_servers import BIN
 
-RATE, SECONDS, THREADS, QUEUE, DELAY = 200, 3, 8, 8, 0.080
+RATE, SECONDS, THREADS, QUEUE, DELAY = 200, 2, 8, 8, 0.080
+COPIES, ANSWER_FIRST = ("replica", "common-data"), ("deferred", "event-driven")
 
 
 def compare(folder):
     done = subprocess.run(
         [BIN / "lockstep", "--json", "compare", "--rate", str(RATE), "--duration", f"{SECONDS}s", "--pool-threads", str(THREADS),
          "--pool-queue", str(QUEUE), "--slow", "consumer=80ms", "--stuck", "restaurant", "--down", "consumer"],
-        capture_output=True, text=True, timeout=400, check=False, env=dict(os.environ, TMPDIR=folder))
+        capture_output=True, text=True, timeout=800, check=False, env=dict(os.environ, TMPDIR=folder))
     assert done.returncode == 0, done
     return json.loads(done.stdout)
 
@@ -28,9 +29,13 @@ def main():
         assert not glob.glob(f"{folder}/*"), "the temporary folder is left behind"
     for sample in result["samples"]:
         figures = sample["figures"]
-        assert figures["accepted"] == 1952 and sum(figures["refused"].values()) == 48, figures
+        later = figures.get("completion", {"rejected": {}, "pending": 0})
+        assert ("completion" in figures) == (sample["style"] in ANSWER_FIRST) and later["pending"] == 0, sample
+        fallen = sum(later["rejected"].values())
+        assert figures["accepted"] - fallen == 1952 and sum(figures["refused"].values()) + fallen == 48, sample
+        assert figures["amount"] == result["samples"][0]["figures"]["amount"], sample
     cells = {(cell["condition"], cell["style"]): cell for cell in result["cells"]}
-    assert len(cells) == 12, list(cells)
+    assert len(cells) == 28, list(cells)
     for (condition, style), cell in cells.items():
         figures, codes = cell["figures"], cell["figures"]["codes"]
         assert figures["orders"] == sum(codes.values()) == RATE * SECONDS, (condition, style, figures)
@@ -38,6 +43,15 @@ def main():
             assert cell["threads_held_most"] == 0 and cell["threads_most"] <= cell["threads_idle"] + 2, cell
         if style == "blocking":
             assert cell["threads_held_most"] <= THREADS and cell["threads_most"] <= cell["threads_idle"] + 2, cell
+        if style in COPIES + ANSWER_FIRST:
+            # Whoever is slow, stuck or gone: nobody is asked before the answer.
+            assert figures["accepted"] >= 0.9 * RATE * SECONDS and cell["threads_held_most"] == 0, cell
+            if style in ANSWER_FIRST:
+                completion = figures["completion"]
+                assert completion["validated"] == figures["accepted"] and completion["pending"] == 0, cell
+                if condition in ("restaurant stuck", "consumer gone"):
+                    assert cell["pending_at_end"] == figures["accepted"], cell
+            continue
         if condition == "restaurant stuck":
             assert figures["accepted"] == 0 and set(codes) <= {"DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED"}, cell
         if condition == "consumer gone":

@@ -25,6 +25,8 @@ TEST_CASE("fields are set by path, as people write values") {
   REQUIRE(settings.call_limit().seconds() == 5);
   REQUIRE(settings.order().default_style() == call::v1::STYLE_NON_BLOCKING);
   REQUIRE(settings.order().pool_threads() == 16);
+  REQUIRE(SetField(settings, "order.copy_age_max", "24h").ok());
+  REQUIRE(settings.order().copy_age_max().seconds() == 24 * 3600);
   REQUIRE(SetField(settings, "call_limit", "none").ok());
   REQUIRE_FALSE(settings.has_call_limit());
 }

@@ -1,9 +1,12 @@
 """The three servers and the tool, as the tests of the tool use them: on free ports, in one folder, gone at the end."""
+import functools
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -24,11 +27,30 @@ def wait_for(condition, seconds, what):
     raise AssertionError(f"waited {seconds} s in vain for {what}")
 
 
+def free_port():
+    """A port that nobody listens on, from below those that the system gives away by itself."""
+    while True:
+        port = random.SystemRandom().randrange(20000, 32000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass  # taken
+
+
+@functools.lru_cache
+def has_flag(program, flag):
+    return f"{flag} " in subprocess.run([BIN / program, "--help"], capture_output=True, text=True, check=True).stdout
+
+
 class ThreeServers:
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="lockstep-test-"))
         self.processes = {}
-        self.addresses = {}
+        # Consumer and Restaurant are told where Order is before it runs.
+        self.addresses = {"order": {"business": f"127.0.0.1:{free_port()}"}}
 
     def __enter__(self):
         self.start("consumer")
@@ -53,6 +75,10 @@ class ThreeServers:
             arguments += ["--sync-listen", before.get("sync", "127.0.0.1:0"),
                           "--consumer", self.addresses["consumer"]["business"],
                           "--restaurant", self.addresses["restaurant"]["business"]]
+        if has_flag(f"lockstep-{node}", "--common-data"):
+            arguments += ["--common-data", self.folder / "common.db"]
+        if node != "order" and has_flag(f"lockstep-{node}", "--peer"):
+            arguments += ["--peer", f"order={self.addresses['order']['business']}"]
         with open(self.folder / f"{node}.log", "ab") as log:
             process = subprocess.Popen([BIN / f"lockstep-{node}", *arguments], stdout=log, stderr=log)
         self.processes[node] = process

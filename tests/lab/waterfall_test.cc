@@ -129,6 +129,34 @@ TEST_CASE("a hop's own receipt stands inside its call, and a fault's delay is dr
   REQUIRE_THAT(DrawWaterfall({attempt}, 160), Catch::Contains("a fault delayed it by 20.0 ms"));
 }
 
+TEST_CASE(
+    "what a copy answered is said with version and age, waiting for the end comes after the "
+    "commit") {
+  Attempt attempt = Blocking();
+  attempt.receipt.clear_calls();
+  call::v1::CopyRead* copy = attempt.receipt.add_copies();
+  copy->set_peer("restaurant");
+  copy->set_version(7);
+  rpc::SetDuration(120ms, copy->mutable_age());
+  attempt.receipt.add_copies()->set_peer("consumer");
+  rpc::SetDuration(40ms, attempt.receipt.mutable_waited_for_final());
+  const std::vector<Step> steps = StepsOf(attempt);
+  const auto find = [&steps](const std::string& name) {
+    const auto step = std::find_if(steps.begin(), steps.end(), [&name](const Step& candidate) {
+      return candidate.name == name;
+    });
+    REQUIRE(step != steps.end());
+    return *step;
+  };
+  CHECK(find("copy of restaurant").note == "version 7, 120 ms old");
+  CHECK(find("copy of consumer").note.starts_with("none there"));
+  const Step wait = find("waits for the final state");
+  CHECK(wait.start == 60ms);
+  CHECK(wait.length == 40ms);
+  CHECK(find("commit").start == 50ms);
+  CHECK(find("commit").length == 10ms);
+}
+
 TEST_CASE("an answer without a receipt is drawn as what the caller saw, a far deadline is said") {
   Attempt attempt;
   attempt.title = "non-blocking: UNAVAILABLE";

@@ -32,12 +32,18 @@ int Fail(const Context& context, const Status& status) {
   return is_silent ? kExitUnreachable : kExitFailed;
 }
 
+CLI::Option* AddServer(CLI::App& app, std::string& node) {
+  return app.add_option("--server,--service", node, "order, consumer or restaurant")
+      ->check(CLI::IsMember(std::vector<std::string>(kNodes.begin(), kNodes.end())))
+      ->capture_default_str();
+}
+
 CLI::Option* AddDuration(CLI::App& app, const std::string& name, Duration& value,
                          const std::string& description) {
   return app
       .add_option_function<std::string>(
           name, [&value](const std::string& text) { value = *ParseDuration(text); }, description)
-      ->check(CLI::Validator(Checked(ParseDuration), ""))
+      ->check(CLI::Validator(Checked(ParseTimeout), ""))
       ->type_name("DURATION");
 }
 

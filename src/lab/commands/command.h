@@ -3,6 +3,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -45,6 +46,12 @@ std::function<std::string(std::string&)> Checked(Parse parse) {
   };
 }
 
+// The names of the servers.
+inline constexpr std::array<const char*, 3> kNodes = {"order", "consumer", "restaurant"};
+
+// The option --server, one of these; --service is the same.
+CLI::Option* AddServer(CLI::App& app, std::string& node);
+
 // An option that takes a duration.
 CLI::Option* AddDuration(CLI::App& app, const std::string& name, Duration& value,
                          const std::string& description);
@@ -56,7 +63,10 @@ void AddLoad(CLI::App& app, Context& context);
 void AddReplay(CLI::App& app, Context& context);
 void AddOrder(CLI::App& app, Context& context);
 void AddOrderWatch(CLI::App& order, Context& context);  // of AddOrder
+void AddOrderCreate(CLI::App& app, Context& context);  // app: the subcommand order
 void AddCompare(CLI::App& app, Context& context);
 void AddControl(CLI::App& app, Context& context);  // settings, calls, faults, ledger
+void AddMessages(CLI::App& app, Context& context);
+void AddBacklog(CLI::App& app, Context& context);
 
 }  // namespace lockstep::lab

@@ -20,11 +20,13 @@ using std::chrono_literals::operator""s;
 constexpr Duration kLatenessMuch = 50ms;
 constexpr int kPoolThreads =
     24;  // fewer than a server has by default, so that a modest load fills them
-constexpr int kPoolQueue = 48;       // its wait, 48 / 24 of the delay, fits into the timeout
-constexpr Duration kEndLimit = 15s;  // limits::kShutdownGraceDefault and some
+constexpr int kPoolQueue = 48;          // its wait, 48 / 24 of the delay, fits into the timeout
+constexpr Duration kCopiesLimit = 20s;  // until Order's copies have the samples
+constexpr Duration kEndLimit = 15s;     // limits::kShutdownGraceDefault and some
 
 struct CompareArguments {
-  std::string ways = "blocking,thread-per-call,non-blocking";
+  std::string ways =
+      "blocking,thread-per-call,non-blocking,replica,common-data,deferred,event-driven";
   std::vector<std::string> slow;
   std::vector<std::string> stuck;
   std::vector<std::string> down;
@@ -84,9 +86,10 @@ Status LoadSamples(const Cluster& cluster, const SampleOrders& samples, bool is_
   return LoadConsumers(consumers, samples.consumers, loaded, [&](int done) { progress.At(done); });
 }
 
-// Every sample order once in a way, closed loop. Marks in is_good those that were accepted.
-Figures PlaceSamples(const Cluster& cluster, const SampleOrders& samples, const Way& way,
-                     std::vector<bool>& is_good, bool is_quiet) {
+// Every sample order once in a way, closed loop, until each is final. Marks in is_good those that
+// stand.
+StatusOr<Figures> PlaceSamples(const Cluster& cluster, const SampleOrders& samples, const Way& way,
+                               std::vector<bool>& is_good, bool is_quiet) {
   const ServerAddresses& order = cluster.addresses().order;
   const std::vector<PlannedOrder> orders =
       Repeated(samples.plan, way, "samples", samples.plan.size());
@@ -103,12 +106,23 @@ Figures PlaceSamples(const Cluster& cluster, const SampleOrders& samples, const 
   Placing placing(orders, options, caller, watch);
   Figures figures = placing.Run();
   is_good = placing.accepted();
+  if (figures.pending_ids.empty()) return figures;
+  OrderPeer peer(order.business, options.timeout);
+  const auto completion =
+      AwaitCompletion(peer, figures.pending_ids, options.give_up_after, Interrupted);
+  if (!completion.ok()) return completion.status();
+  const std::vector<std::string> order_ids = placing.order_ids();
+  for (std::size_t i = 0; i < is_good.size(); ++i) {
+    is_good[i] = is_good[i] && (!figures.pending_ids.contains(order_ids[i]) ||
+                                completion->validated_ids.contains(order_ids[i]));
+  }
+  Complete(*completion, figures);
   return figures;
 }
 
 std::string RefusedText(const Figures& figures) {
   std::string text;
-  for (const auto& [reason, count] : figures.refused) {
+  for (const auto& [reason, count] : figures.refused_or_rejected()) {
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", CountText(count), reason);
   }
   return text.empty() ? "none" : text;
@@ -117,21 +131,29 @@ std::string RefusedText(const Figures& figures) {
 std::string SamplesText(const std::vector<std::pair<Way, Figures>>& results) {
   Table table({{"style"},
                {"orders", Align::kRight},
-               {"accepted", Align::kRight},
+               {"stand", Align::kRight},
                {"refused", Align::kRight},
-               {"amount accepted", Align::kRight},
-               {"orders/s", Align::kRight},
+               {"amount", Align::kRight},
+               {"answers/s", Align::kRight},
                {"median", Align::kRight},
+               {"99th perc.", Align::kRight},
+               {"final after: median", Align::kRight},
                {"99th perc.", Align::kRight}});
   bool is_same = true;
   for (const auto& [way, figures] : results) {
     const double seconds = std::chrono::duration<double>(figures.elapsed).count();
-    table.Add({way.name, CountText(figures.orders), CountText(figures.accepted),
-               CountText(figures.refused_in_all()), figures.AmountText(),
+    const Completion completion = figures.completion.value_or(Completion());
+    const std::int64_t fallen = completion.in_all() - completion.validated;
+    table.Add({way.name, CountText(figures.orders), CountText(figures.accepted - fallen),
+               CountText(figures.refused_in_all() + completion.rejected_in_all()),
+               figures.AmountText(),
                CountText(std::llround(static_cast<double>(figures.orders) / seconds)),
                MillisText(Quantile(figures.latencies, 0.5)),
-               MillisText(Quantile(figures.latencies, 0.99))});
-    is_same = is_same && figures.refused == results.front().second.refused &&
+               MillisText(Quantile(figures.latencies, 0.99)),
+               figures.completion ? MillisText(Quantile(completion.times, 0.5)) : "at once",
+               figures.completion ? MillisText(Quantile(completion.times, 0.99)) : ""});
+    is_same = is_same &&
+              figures.refused_or_rejected() == results.front().second.refused_or_rejected() &&
               figures.nanos == results.front().second.nanos;
   }
   return table.Text() + (is_same ? "The same orders in each style. Refused: " +
@@ -185,6 +207,10 @@ Blocking orders run on a pool of {} threads with a queue of {}; thread-per-call 
 synchronous server, which starts a thread for each call. "Threads held" is what the order service
 counted at most; "by the kernel" are the threads of its process, idle and at most. Median and 99th
 percentile are those of the accepted orders; the others got their answer after the time beside them.
+Deferred and event-driven orders are accepted first and judged later: "final" is how many have been,
+with median and 99th percentile from their creation on, and "waited" is how many had not when the
+offer ended. A service that was stuck or gone came back then. Replica and common-data orders are
+judged by copies of what Consumer and Restaurant have, and ask nobody.
 )",
       cell.rate, SpanText(cell.length), Millis(cell.timeout), threads, arguments.pool_queue);
   for (const Condition& condition : conditions) {
@@ -198,13 +224,15 @@ percentile are those of the accepted orders; the others got their answer after t
           threads * 1000 / Millis(condition.delay));
     } else if (condition.kind == Condition::Kind::kStuck) {
       text += fmt::format(
-          R"(- {}: nobody gets an order, and only the deadline ends the waiting. But look at what
-  waits: all threads of the pool, a thread for each call, or none.
+          R"(- {}: whoever asks it gets no order, and only the deadline ends the waiting. But look at
+  what waits: all threads of the pool, a thread for each call, or none. The other styles go on.
 )",
           condition.Text());
     } else if (condition.kind == Condition::Kind::kDown) {
-      text += fmt::format("- {}: a refused connection costs no waiting in any style.\n",
-                          condition.Text());
+      text += fmt::format(
+          "- {}: a refused connection costs no waiting in any style; only those that ask at once "
+          "lose orders by it.\n",
+          condition.Text());
     }
   }
   return text;
@@ -247,11 +275,15 @@ class Comparison {
     if (!cluster.ok()) return cluster.status();
     const Status status = LoadSamples(*cluster, samples, context_.is_json);
     if (!status.ok()) return status;
+    const Status copied =
+        AwaitCopies(cluster->addresses().order.business, ways_, Clock::Real().Now(), kCopiesLimit);
+    if (!copied.ok()) return copied;
     std::vector<bool> is_good;
     for (const Way& way : ways_) {
       if (Interrupted()) return OkStatus();
-      sample_results_.emplace_back(way,
-                                   PlaceSamples(*cluster, samples, way, is_good, context_.is_json));
+      StatusOr<Figures> figures = PlaceSamples(*cluster, samples, way, is_good, context_.is_json);
+      if (!figures.ok()) return figures.status();
+      sample_results_.emplace_back(way, *std::move(figures));
     }
     for (std::size_t i = 0; i < samples.plan.size(); ++i) {
       if (is_good[i]) good_orders_.push_back(samples.plan[i]);
@@ -323,7 +355,10 @@ void AddCompare(CLI::App& app, Context& context) {
   CLI::App& compare = *app.add_subcommand(
       "compare", "Shows what each style costs while a service is slow, stuck or gone");
   const auto arguments = std::make_shared<CompareArguments>();
-  compare.add_option("--style", arguments->ways, "Some of blocking, thread-per-call, non-blocking")
+  compare
+      .add_option("--style", arguments->ways,
+                  "Some of blocking, thread-per-call, non-blocking, replica, "
+                  "common-data, deferred, event-driven")
       ->check(CLI::Validator(Checked(ParseWays), ""))
       ->capture_default_str();
   compare.add_option("--slow", arguments->slow, "SERVER=DELAY: it answers so much later")
@@ -339,7 +374,7 @@ void AddCompare(CLI::App& app, Context& context) {
   compare.add_option("--rate", arguments->cell.rate, "Orders a second offered")
       ->check(CLI::Range(1.0, 1e5))
       ->capture_default_str();
-  AddDuration(compare, "--duration", arguments->cell.length, "Of each offer [5s]");
+  AddDuration(compare, "--duration", arguments->cell.length, "Of each offer [3s]");
   AddDuration(compare, "--timeout", arguments->cell.timeout, "Of each caller [500ms]");
   compare.add_option("--pool-threads", arguments->pool_threads, "Threads of the blocking style")
       ->check(CLI::Range(1, limits::kPoolThreadsMax))

@@ -1,5 +1,4 @@
 // lockstep settings, calls, faults, ledger: what the control plane of a server says and does.
-#include <array>
 #include <memory>
 
 #include "common/base/limits.h"
@@ -14,8 +13,6 @@ namespace lockstep::lab {
 namespace {
 
 using control::v1::ControlService;
-
-constexpr std::array kNodes = {"order", "consumer", "restaurant"};
 
 ControlPeer PeerOf(const Context& context, const std::string& node) {
   return {context.addresses.Find(node)->control, context.timeout};
@@ -107,9 +104,11 @@ int Faults(const Context& context, const std::vector<std::string>& slow, bool is
     for (const std::string& text : slow) {
       const Condition condition = *ParseSlow(text);
       if (condition.node != node) continue;
-      control::v1::Fault* fault = set.add_faults();
-      fault->set_method(QuestionTo(node));
-      rpc::SetDuration(condition.delay, fault->mutable_fixed_delay());
+      for (const std::string& method : QuestionsTo(node)) {
+        control::v1::Fault* fault = set.add_faults();
+        fault->set_method(method);
+        rpc::SetDuration(condition.delay, fault->mutable_fixed_delay());
+      }
     }
     ControlPeer peer = PeerOf(context, node);
     const auto faults = is_clear               ? peer.Ask(&ControlService::Stub::ClearFaults, {})
@@ -135,12 +134,6 @@ int LedgerOf(const Context& context, const std::string& node, bool is_reset) {
   if (!ledger.ok()) return Fail(context, ledger.status());
   PrintFields(context, *ledger);
   return kExitDone;
-}
-
-CLI::Option* AddServer(CLI::App& app, std::string& node) {
-  return app.add_option("--server", node, "order, consumer or restaurant")
-      ->check(CLI::IsMember(std::vector<std::string>(kNodes.begin(), kNodes.end())))
-      ->capture_default_str();
 }
 
 void AddSettings(CLI::App& app, Context& context) {

@@ -29,6 +29,7 @@ struct ReplayArguments {
   bool is_sync = false;
   Duration timeout = 2s;
   Duration give_up_after = 60s;
+  Duration final_within = 60s;
 };
 
 StatusOr<std::vector<PlannedOrder>> MakePlan(const Context& context,
@@ -92,9 +93,21 @@ std::string NoteOf(const Figures& figures) {
   return note;
 }
 
+// What became of those that were answered before they were final.
+void AddCompletion(const Completion& completion, Table& table) {
+  table.Add({"  of these answered first", CountText(completion.in_all())});
+  table.Add({"    validated later", CountText(completion.validated)});
+  for (const auto& [reason, count] : completion.rejected) {
+    table.Add({"    rejected later: " + reason, CountText(count)});
+  }
+  if (completion.cancelled > 0) table.Add({"    cancelled later", CountText(completion.cancelled)});
+  if (completion.pending > 0) table.Add({"    still pending", CountText(completion.pending)});
+}
+
 std::string FiguresText(const Figures& figures) {
   Table table({{"outcome"}, {"orders", Align::kRight}});
   table.Add({"accepted", CountText(figures.accepted)});
+  if (figures.completion) AddCompletion(*figures.completion, table);
   if (figures.accepted_before > 0) {
     table.Add({"  of these placed before", CountText(figures.accepted_before)});
   }
@@ -109,8 +122,11 @@ std::string FiguresText(const Figures& figures) {
   table.AddRule();
   table.Add({"in all", CountText(figures.orders)});
   std::string text = table.Text();
-  text += fmt::format("\nAccepted: {} orders, {} portions, {}.\n", CountText(figures.accepted),
-                      CountText(figures.portions), figures.AmountText());
+  const std::int64_t unfinished =
+      figures.completion ? figures.completion->in_all() - figures.completion->validated : 0;
+  text += fmt::format(
+      "\n{}: {} orders, {} portions, {}.\n", figures.completion ? "Validated" : "Accepted",
+      CountText(figures.accepted - unfinished), CountText(figures.portions), figures.AmountText());
   const double seconds = std::chrono::duration<double>(figures.elapsed).count();
   const auto begun = static_cast<std::int64_t>(figures.latencies.size());
   text += fmt::format(
@@ -118,6 +134,11 @@ std::string FiguresText(const Figures& figures) {
       SpanText(figures.elapsed), seconds > 0 ? static_cast<double>(begun) / seconds : 0,
       MillisText(Quantile(figures.latencies, 0.5)), MillisText(Quantile(figures.latencies, 0.99)));
   if (figures.repeats > 0) text += fmt::format(" {} repeats.", CountText(figures.repeats));
+  if (figures.completion) {
+    text += fmt::format("\nFinal after: median {}, 99th percentile {}.",
+                        MillisText(Quantile(figures.completion->times, 0.5)),
+                        MillisText(Quantile(figures.completion->times, 0.99)));
+  }
   return text + "\n";
 }
 
@@ -139,6 +160,13 @@ int Replay(const Context& context, const ReplayArguments& arguments) {
     figures = Placing(*plan, options, caller, watch).Run();
   }
   progress.Done();
+  if (!figures.pending_ids.empty()) {
+    OrderPeer peer(order.business, context.timeout);
+    const auto completion =
+        AwaitCompletion(peer, figures.pending_ids, arguments.final_within, Interrupted);
+    if (!completion.ok()) return Fail(context, completion.status());
+    Complete(*completion, figures);
+  }
   if (context.is_json) {
     Print(JsonText(FiguresJson(figures)));
   } else {
@@ -152,7 +180,8 @@ int Replay(const Context& context, const ReplayArguments& arguments) {
     if (!context.is_json) Print("Interrupted: the same command goes on where this one stopped.\n");
     return kExitInterrupted;
   }
-  const bool is_settled = figures.failed_in_all() == 0 && figures.unknown_in_all() == 0;
+  const bool is_final = !figures.completion || figures.completion->pending == 0;
+  const bool is_settled = is_final && figures.failed_in_all() == 0 && figures.unknown_in_all() == 0;
   return is_settled ? kExitDone : kExitFailed;
 }
 
@@ -168,7 +197,11 @@ void AddReplay(CLI::App& app, Context& context) {
                   "optionally Restaurant and Consumer; the sample orders without")
       ->check(CLI::ExistingFile)
       ->type_name("FILE.csv");
-  replay.add_option("--style", arguments->style, "blocking or non-blocking")
+  replay
+      .add_option(
+          "--style", arguments->style,
+          "How each order is taken: blocking, non-blocking, replica, deferred, event-driven or "
+          "common-data")
       ->check(CLI::Validator(Checked(ParseStyle), ""))
       ->capture_default_str();
   replay.add_flag("--thread-per-call", arguments->is_sync,
@@ -210,6 +243,9 @@ void AddReplay(CLI::App& app, Context& context) {
   AddDuration(replay, "--timeout", arguments->timeout, "Of each attempt [2s]");
   AddDuration(replay, "--give-up-after", arguments->give_up_after,
               "How long an order whose outcome is unknown is repeated [60s]");
+  AddDuration(replay, "--final-within", arguments->final_within,
+              "How long, after the last answer, orders that were answered first may be pending "
+              "[60s]");
   SetExamples(replay,
               "  lockstep replay\n"
               "  lockstep replay orders.csv --restaurant spice-house --style blocking\n"
