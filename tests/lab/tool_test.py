@@ -6,7 +6,7 @@ import re
 import signal
 import subprocess
 
-from three_servers import BIN, ROOT, ThreeServers, interrupt, wait_for
+from three_servers import BIN, ROOT, ThreeServers, free_port, interrupt, wait_for
 
 with open(ROOT / "samples/figures.csv", newline="", encoding="utf-8") as file:
     FIGURES = {row["Figure"]: row["Value"] for row in csv.DictReader(file)}
@@ -82,6 +82,82 @@ def orders(servers):
     assert unknown["error"]["reason"] == "ORDER_UNKNOWN", unknown
 
 
+def every_style(servers):
+    styles = ["blocking", "non-blocking", "replica", "common-data", "deferred", "event-driven"]
+    orders_in = servers.ask(*ORDER, "--style", ",".join(styles), "--wait-for-final", "--timeout", "20s")["orders"]
+    assert [order["order"]["state"] for order in orders_in] == ["STATE_VALIDATED"] * len(styles), orders_in
+    text = servers.run(*ORDER, "--style", ",".join(styles), "--wait-for-final", "--explain", "--timeout", "20s")
+    for owner in ("consumer", "restaurant"):
+        assert text.count(f"copy of {owner}") == 2 and re.search(rf"copy of {owner} .*version \d+, [0-9.,]+ ms old", text), text
+    assert text.count("waits for the final state") == 2, text
+    taken = servers.ask(*ORDER, "--style", "deferred")
+    assert taken["order"]["state"] == "STATE_PENDING", taken
+    figures = servers.ask("replay", "--style", "deferred", "--run", "first")
+    later = figures["completion"]
+    assert later["validated"] == int(FIGURES["orders accepted"]) and later["pending"] == 0, figures
+    assert figures["amount"] == {"GBP": FIGURES["amount accepted"]}, figures
+    assert len(servers.run("backlog", "--once").splitlines()) > 1
+    assert servers.ask("backlog", "--until-empty", "--give-up-after", "30s")["waiting"] == 0
+
+
+def backlog_and_boxes(servers):
+    """With Restaurant gone messages for it wait, and are seen; when it is back they drain."""
+    servers.kill("restaurant")
+    order_id = servers.ask(*ORDER, "--style", "deferred")["order"]["order_id"]
+    backlog = servers.ask("backlog", status=3)
+    waiting = {row["destination"]: int(row["waiting"]) for row in backlog["order"]["destinations"]}
+    assert waiting["restaurant"] == 1 and int(backlog["order"]["orders_pending"]) == 1, backlog
+    assert "error" in backlog["restaurant"], backlog
+    outbox = servers.ask("messages", "list", "--server", "order", "--box", "outbox", "--destination", "restaurant")["order"]
+    (message,) = outbox["messages"]
+    assert int(outbox["total"]) == 1 and message["envelope"]["key"] == order_id, outbox
+    message_id = message["envelope"]["message_id"]
+    assert "ValidateOrderDetails" in servers.run("messages", "list", "--server", "order", "--box", "outbox")
+    shown = servers.ask("messages", "show", message_id)
+    assert shown["server"] == "order" and order_id in json.dumps(shown["content"]), shown
+    assert '"margherita"' in servers.run("messages", "show", "--service", "order", message_id)
+    for act in ("redrive", "drop"):  # it was not given up
+        assert servers.ask("messages", act, "--server", "order", message_id, status=1)["error"]["reason"].startswith("MESSAGE_")
+    servers.ask("backlog", "--server", "order", "--until-empty", "--give-up-after", "200ms", status=1)
+    servers.start("restaurant")
+    servers.run("backlog", "--until-empty", "--give-up-after", "30s")
+    assert servers.ask("order", "get", order_id)["state"] == "STATE_VALIDATED"
+
+
+def by_message(servers):
+    """The outcome of an order that went as a message is taken by whoever knows the correlation id, also much later."""
+    outcome = servers.ask(*ORDER, "--by-message", "--timeout", "20s")
+    assert outcome["order"]["state"] == "STATE_VALIDATED" and outcome["correlation_id"], outcome
+    refused = servers.ask(*ORDER[:-1], "no-such-item", "--by-message", "--timeout", "20s", status=1)
+    assert refused["error"]["code"] == 9, refused
+    again = [*ORDER, "--by-message", "--correlation-id", "again", "--timeout", "20s"]
+    assert servers.ask(*again)["order"]["order_id"] == servers.ask(*again)["order"]["order_id"]
+
+    mailbox = f"127.0.0.1:{free_port()}"
+    take = ["order", "create", "--by-message", "--take-reply", "--mailbox", mailbox, "--timeout", "60s", "--correlation-id"]
+    servers.kill("restaurant")
+    for correlation_id in ("late-1", "late-2"):
+        error = servers.ask(*ORDER, "--by-message", "--style", "deferred", "--correlation-id", correlation_id, "--mailbox", mailbox,
+                            "--timeout", "300ms", status=3)["error"]
+        assert error["reason"] == "NO_REPLY_YET" and f"--correlation-id {correlation_id}" in error["message"], error
+    servers.start("restaurant")
+    # Somebody else has that address now, and wants neither: after some tries both are given up.
+    other = subprocess.Popen(servers.command(*take, "another"), stdout=subprocess.DEVNULL)
+    dead = lambda: servers.ask("messages", "list", "--server", "order")["order"].get("messages", [])
+    found = wait_for(lambda: len(dead()) == 2 and dead(), 60, "two messages that are given up")
+    other.kill()
+    other.wait()
+    assert all("another" in message["error"] and message["destination"] == mailbox for message in found), found
+    ids = {message["envelope"]["correlation_id"]: message["envelope"]["message_id"] for message in found}
+    assert "given up" in servers.run("backlog", "--once")
+    servers.run("messages", "redrive", ids["late-1"])
+    servers.run("messages", "drop", "--server", "order", ids["late-2"])
+    assert dead() == [] and servers.ask("messages", "redrive", "--all")["messages"] == []
+    taken = servers.ask(*take, "late-1")
+    assert taken["order"]["state"] == "STATE_VALIDATED" and taken["order"]["request_id"] == "late-1", taken
+    servers.run("backlog", "--until-empty", "--give-up-after", "30s")
+
+
 def control(servers):
     changed = servers.ask("settings", "order.pool_threads=7", "order.default_style=blocking")
     assert changed["order"]["pool_threads"] == 7 and changed["order"]["default_style"] == "STYLE_BLOCKING", changed
@@ -152,6 +228,9 @@ def main():
         sample_figures(servers)
         a_changed_menu(servers)
         orders(servers)
+        every_style(servers)
+        backlog_and_boxes(servers)
+        by_message(servers)
         control(servers)
         interruption(servers)
     children_of_a_killed_comparison()
