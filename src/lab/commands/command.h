@@ -62,8 +62,8 @@ void SetExamples(CLI::App& app, const std::string& examples);
 void AddLoad(CLI::App& app, Context& context);
 void AddReplay(CLI::App& app, Context& context);
 void AddOrder(CLI::App& app, Context& context);
-void AddOrderWatch(CLI::App& order, Context& context);  // of AddOrder
-void AddOrderCreate(CLI::App& app, Context& context);  // app: the subcommand order
+void AddOrderWatch(CLI::App& order, Context& context);   // of AddOrder
+void AddOrderCreate(CLI::App& order, Context& context);  // of AddOrder
 void AddCompare(CLI::App& app, Context& context);
 void AddControl(CLI::App& app, Context& context);  // settings, calls, faults, ledger
 void AddMessages(CLI::App& app, Context& context);
