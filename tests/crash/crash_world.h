@@ -1,0 +1,272 @@
+// Order as it runs, on a recorded disk, with this test as Consumer and Restaurant; and bugs that
+// can be planted in it.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "common/base/check.h"
+#include "common/base/id.h"
+#include "common/message/inbox.h"
+#include "common/message/outbox.h"
+#include "common/message/relay.h"
+#include "lockstep/consumer/v1/consumer.pb.h"
+#include "lockstep/restaurant/v1/restaurant.pb.h"
+#include "order/checks/verdict_commands.h"
+#include "order/service/message_desk.h"
+#include "order/store/rows.h"
+#include "tests/domain/order/sample.h"
+#include "tests/support/catch.h"
+#include "tests/support/recorded_disk.h"
+#include "tests/support/temp_dir.h"
+
+namespace lockstep::order {
+
+using message::v1::Envelope;
+using test::RecordedDisk;
+using test::TempDir;
+
+enum class Bug {
+  kNone,
+  kNoSync,              // synchronous=OFF
+  kAnswerBeforeCommit,  // acknowledged when it is submitted
+  kOutboxApart,         // the commands in a second transaction
+  kInboxApart,          // the inbox row after the effect, in a second transaction
+  kRequestIdApart,      // the request id in a transaction before the order's
+  kMarkedBeforeSent,    // the transport says "taken" and delivers later
+};
+
+// What has been promised, with the moment from which on it holds.
+struct Promises {
+  std::mutex mutex;
+  std::map<std::string, std::pair<std::string, std::size_t>> orders;  // request id → id, moment
+  std::map<std::string, std::size_t> verdicts;                        // message id → moment
+  std::map<std::string, std::size_t> delivered;                       // message id → moment
+};
+
+// Consumer and Restaurant: take every command, and keep what is to be answered.
+class Peers final : public message::Transport {
+ public:
+  Peers(const RecordedDisk& disk, Promises& promises, Bug bug)
+      : disk_(disk), promises_(promises), bug_(bug) {}
+
+  void Deliver(const std::string& /*destination*/, std::vector<Envelope> batch,
+               Deadline /*deadline*/,
+               AnyInvocable<void(StatusOr<std::vector<message::Taken>>)> done) override {
+    const std::size_t count = batch.size();
+    {
+      const std::lock_guard lock(promises_.mutex);
+      if (bug_ == Bug::kMarkedBeforeSent) {
+        std::swap(batch, late_);
+      }
+      for (Envelope& envelope : batch) {
+        promises_.delivered.emplace(envelope.message_id(), disk_.Now());
+        commands_.push_back(std::move(envelope));
+      }
+    }
+    done(std::vector<message::Taken>(count));
+  }
+  Status Knows(const std::string& /*destination*/) const override { return OkStatus(); }
+
+  std::optional<Envelope> NextCommand() {
+    const std::lock_guard lock(promises_.mutex);
+    if (commands_.empty()) return std::nullopt;
+    Envelope envelope = std::move(commands_.front());
+    commands_.pop_front();
+    return envelope;
+  }
+
+ private:
+  const RecordedDisk& disk_;
+  Promises& promises_;
+  const Bug bug_;
+  std::deque<Envelope> commands_;
+  std::vector<Envelope> late_;
+};
+
+inline void SetMoney(std::int64_t units, money::v1::Money* out) {
+  out->set_currency_code("GBP");
+  out->set_units(units);
+}
+
+// An accepting answer to a command. Its id follows from the command's, so that an answer to a
+// repeated command is the same message.
+inline Envelope AnswerTo(const Envelope& command, WallTime now) {
+  Envelope answer;
+  const bool of_consumer = command.type() == "lockstep.consumer.v1.ValidateConsumerInfo";
+  if (of_consumer) {
+    consumer::v1::ValidateConsumerInfo asked;
+    REQUIRE(asked.ParseFromString(command.payload()));
+    consumer::v1::ConsumerValidated said;
+    said.mutable_verdict()->set_order_id(asked.order_id());
+    said.mutable_verdict()->set_consumer_id(asked.consumer_id());
+    said.mutable_verdict()->set_accepted(true);
+    SetMoney(1000, said.mutable_verdict()->mutable_order_limit());
+    answer = message::MakeEnvelope(said, command.key(), command.correlation_id(), now);
+  } else {
+    restaurant::v1::ValidateOrderDetails asked;
+    REQUIRE(asked.ParseFromString(command.payload()));
+    restaurant::v1::OrderDetailsValidated said;
+    said.mutable_verdict()->set_order_id(asked.order_id());
+    said.mutable_verdict()->set_restaurant_id(asked.restaurant_id());
+    said.mutable_verdict()->set_accepted(true);
+    std::int64_t total = 0;
+    for (const auto& wanted : asked.lines()) {
+      auto* line = said.mutable_verdict()->add_lines();
+      line->set_menu_item_id(wanted.menu_item_id());
+      line->set_quantity(wanted.quantity());
+      SetMoney(1, line->mutable_unit_price());
+      SetMoney(wanted.quantity(), line->mutable_price());
+      total += wanted.quantity();
+    }
+    SetMoney(total, said.mutable_verdict()->mutable_total());
+    answer = message::MakeEnvelope(said, command.key(), command.correlation_id(), now);
+  }
+  answer.set_message_id((of_consumer ? "c-" : "r-") + command.key());
+  return answer;
+}
+
+inline Order PendingOrder(int nth, WallTime now) {
+  NewOrder asked = SampleOrder();
+  asked.request_id = "request-" + std::to_string(nth);
+  Placement placement(NewId(now), std::move(asked));
+  placement.ConsumerSaysLater();
+  placement.RestaurantSaysLater();
+  return std::move(placement).Conclude(Style::kDeferred, now, now).value();
+}
+
+// Order, as it runs, on a recorded disk.
+class World {
+ public:
+  explicit World(Bug bug) : bug_(bug) {
+    OrderStoreOptions options;
+    if (bug == Bug::kNoSync) options.durability = store::Durability::kOff;
+    store_ = SqliteOrderStore::Open(path(), options).value();
+    desk_.emplace(*store_);
+    mailbox_.emplace(store_->file(), faults_, desk_->handlers());
+    disk_.Record(path());
+    relay_.emplace(store_->file(), peers_);
+    relay_->Start();
+  }
+  ~World() { Stop(); }
+
+  void Stop() {
+    if (!relay_) return;
+    relay_->Stop();
+    relay_.reset();
+    store_->Stop();
+    disk_.StopRecording();
+  }
+
+  std::string path() const { return directory_.File("order.db"); }
+  RecordedDisk& disk() { return disk_; }
+  Promises& promises() { return promises_; }
+
+  void Place(int nth) {
+    const WallTime now = Clock::Real().WallNow();
+    const auto order = std::make_shared<const Order>(PendingOrder(nth, now));
+    const auto acknowledge = [this, order] {
+      const std::lock_guard lock(promises_.mutex);
+      promises_.orders.emplace(order->request_id, std::pair(order->order_id, disk_.Now()));
+    };
+    if (bug_ == Bug::kAnswerBeforeCommit) acknowledge();
+    if (bug_ == Bug::kRequestIdApart) {
+      Write([order](store::Database& database) {
+        return InsertRequestId(database, *order, "f").status();
+      });
+      Order without = *order;
+      without.request_id.clear();
+      Write([without](store::Database& database) { return InsertOrder(database, without); });
+      return;
+    }
+    ++under_way_;
+    store_->Insert(order, "f", bug_ == Bug::kOutboxApart ? nullptr : &commands_, Deadline::Never(),
+                   [this, order, acknowledge](const InsertResult& result) {
+                     if (result.status.ok() && bug_ != Bug::kAnswerBeforeCommit) acknowledge();
+                     --under_way_;
+                   });
+    if (bug_ == Bug::kOutboxApart) {
+      Write([this, order](store::Database& database) { return commands_.Write(database, *order); });
+    }
+  }
+
+  // Answers one command, where there is one.
+  bool Answer() {
+    const std::optional<Envelope> command = peers_.NextCommand();
+    if (!command) return false;
+    const WallTime now = Clock::Real().WallNow();
+    Envelope answer = AnswerTo(*command, now);
+    const auto taken = [this, id = answer.message_id()] {
+      const std::lock_guard lock(promises_.mutex);
+      promises_.verdicts.emplace(id, disk_.Now());
+    };
+    if (bug_ == Bug::kInboxApart) {
+      Write([this, answer, now](store::Database& database) {
+        return desk_->handlers().at(answer.type())(database, answer, now).status;
+      });
+      Write([answer, now](store::Database& database) {
+        return message::EnterIntoInbox(database, answer.message_id(), now).status();
+      });
+      return true;
+    }
+    ++under_way_;
+    mailbox_->Take({std::move(answer)}, Deadline::Never(),
+                   [this, taken](const std::vector<message::Taken>& outcomes) {
+                     if (outcomes.at(0).status.ok()) taken();
+                     --under_way_;
+                   });
+    return true;
+  }
+
+  int under_way() const { return under_way_; }
+
+ private:
+  void Write(AnyInvocable<Status(store::Database&)> work) {
+    ++under_way_;
+    store_->file().writer().Submit(std::move(work), Deadline::Never(),
+                                   [this](const store::CommitResult&) { --under_way_; });
+  }
+
+  const Bug bug_;
+  TempDir directory_;
+  RecordedDisk disk_;
+  Promises promises_;
+  fault::Injector faults_;
+  const VerdictCommands commands_;
+  Peers peers_{disk_, promises_, bug_};
+  std::atomic<int> under_way_ = 0;
+  std::unique_ptr<SqliteOrderStore> store_;
+  std::optional<MessageDesk> desk_;
+  std::optional<message::Mailbox> mailbox_;
+  std::optional<message::Relay> relay_;
+};
+
+// Places orders and answers commands, with no more under way than a small server has.
+inline void Run(World& world, int orders, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  const auto until = Clock::Real().Now() + std::chrono::seconds(60);
+  int placed = 0;
+  while (placed < orders) {
+    LOCKSTEP_CHECK(Clock::Real().Now() < until);
+    if (world.under_way() > 12) {
+      std::this_thread::yield();
+      continue;
+    }
+    if (random() % 3 == 0) {
+      world.Place(placed++);
+    } else {
+      world.Answer();
+    }
+  }
+  while (world.under_way() > 0) std::this_thread::yield();
+}
+
+}  // namespace lockstep::order
