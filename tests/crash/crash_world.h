@@ -179,23 +179,33 @@ class World {
     };
     if (bug_ == Bug::kAnswerBeforeCommit) acknowledge();
     if (bug_ == Bug::kRequestIdApart) {
-      Write([order](store::Database& database) {
-        return InsertRequestId(database, *order, "f").status();
-      });
       Order without = *order;
       without.request_id.clear();
-      Write([without](store::Database& database) { return InsertOrder(database, without); });
+      Write(
+          [order](store::Database& database) {
+            return InsertRequestId(database, *order, "f").status();
+          },
+          [this, without](store::Database& database) {
+            const Status status = InsertOrder(database, without);
+            return status.ok() ? commands_.Write(database, without) : status;
+          });
+      return;
+    }
+    if (bug_ == Bug::kOutboxApart) {
+      Write(
+          [order](store::Database& database) {
+            const Status status = InsertRequestId(database, *order, "f").status();
+            return status.ok() ? InsertOrder(database, *order) : status;
+          },
+          [this, order](store::Database& database) { return commands_.Write(database, *order); });
       return;
     }
     ++under_way_;
-    store_->Insert(order, "f", bug_ == Bug::kOutboxApart ? nullptr : &commands_, Deadline::Never(),
+    store_->Insert(order, "f", &commands_, Deadline::Never(),
                    [this, order, acknowledge](const InsertResult& result) {
                      if (result.status.ok() && bug_ != Bug::kAnswerBeforeCommit) acknowledge();
                      --under_way_;
                    });
-    if (bug_ == Bug::kOutboxApart) {
-      Write([this, order](store::Database& database) { return commands_.Write(database, *order); });
-    }
   }
 
   // Answers one command, where there is one.
@@ -209,12 +219,13 @@ class World {
       promises_.verdicts.emplace(id, disk_.Now());
     };
     if (bug_ == Bug::kInboxApart) {
-      Write([this, answer, now](store::Database& database) {
-        return desk_->handlers().at(answer.type())(database, answer, now).status;
-      });
-      Write([answer, now](store::Database& database) {
-        return message::EnterIntoInbox(database, answer.message_id(), now).status();
-      });
+      Write(
+          [this, answer, now](store::Database& database) {
+            return desk_->handlers().at(answer.type())(database, answer, now).status;
+          },
+          [answer, now](store::Database& database) {
+            return message::EnterIntoInbox(database, answer.message_id(), now).status();
+          });
       return true;
     }
     ++under_way_;
@@ -229,10 +240,17 @@ class World {
   int under_way() const { return under_way_; }
 
  private:
-  void Write(AnyInvocable<Status(store::Database&)> work) {
+  using Work = AnyInvocable<Status(store::Database&)>;
+
+  // The one, and when it is committed the other: two transactions.
+  void Write(Work work, Work then) {
     ++under_way_;
-    store_->file().writer().Submit(std::move(work), Deadline::Never(),
-                                   [this](const store::CommitResult&) { --under_way_; });
+    store_->file().writer().Submit(
+        std::move(work), Deadline::Never(),
+        [this, then = std::move(then)](const store::CommitResult&) mutable {
+          store_->file().writer().Submit(std::move(then), Deadline::Never(),
+                                         [this](const store::CommitResult&) { --under_way_; });
+        });
   }
 
   const Bug bug_;

@@ -58,7 +58,7 @@ TEST_CASE("A receiver that does not answer holds up no other receiver") {
 }
 
 TEST_CASE(
-    "A message that is always refused goes to the dead letters; its key waits, others do not") {
+    "A message that is always refused goes to the dead letters, its key waits, others do not") {
   RelayOptions options = Quick();
   options.attempts_max = 5;
   Boxes boxes(options);

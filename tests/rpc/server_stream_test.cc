@@ -159,7 +159,7 @@ TEST_CASE("a stream whose caller leaves is told so, and is no work in vain") {
 }
 
 TEST_CASE(
-    "a stream without a deadline outlives the limit of calls; one with a deadline ends by it") {
+    "a stream without a deadline outlives the limit of calls, one with a deadline ends by it") {
   Counting counting;
   StreamServer server([&](SubscribeStream& stream) { counting.Take(stream); });
   server.rules().call_limit = Duration(1ms).count();
@@ -217,7 +217,7 @@ TEST_CASE("a fault delays the beginning of a stream, not its pieces") {
 }
 
 TEST_CASE(
-    "a server that stops cancels its streams after the grace; ended by their owner, at once") {
+    "a server that stops cancels its streams after the grace, ended by their owner, at once") {
   Counting counting;
   StreamServer server([&](SubscribeStream& stream) { counting.Take(stream); });
   const bool by_owner = GENERATE(false, true);
