@@ -31,6 +31,7 @@ PLANTS = [
     ("src/common/rpc/planted.cc", OPENING + "void F() { std::this_thread::sleep_for(t); }\n", "2: sleep: "),
     ("tests/base/planted.cc", OPENING + "void F() {\n  usleep(1);\n}\n", "3: sleep: "),
     ("tests/base/planted.cc", OPENING + "// TO" "DO: later\n", "2: text: `TO" "DO`"),
+    ("tests/base/planted.cc", OPENING + 'TEST_CASE(\n    "one"\n    "; two") {\n}\n', "2: test name: "),
     ("src/lab/planted.cc", OPENING + "co_await x;\n", "2: text: `co_await`"),
     ("src/lab/planted.cc", OPENING * 451, "451: length: the file has 451 lines"),
     ("src/lab/planted.cc", OPENING + "void F(int a) {\n" + "  a++;\n" * 71 + "}\n", "2: function: a body of 71 lines"),
