@@ -33,7 +33,7 @@ TEST_CASE("A receiver that is gone costs no message a try and holds up no other 
   Boxes boxes;
   boxes.transport.Set("a", Link::kGone);
   Put(*boxes.file, "a", Notes("k", 3));
-  const auto tries = static_cast<std::size_t>(2 * limits::kMessageAttempts);
+  const auto tries = 2 * static_cast<std::size_t>(limits::kMessageAttempts);
   REQUIRE(Eventually([&] { return boxes.transport.deliveries("a") > tries; }));
   Put(*boxes.file, "b", Notes("k", 3));
   REQUIRE(Eventually([&] { return Count(boxes.b.path(), "effects") == 3; }));

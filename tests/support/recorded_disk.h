@@ -72,11 +72,13 @@ class RecordedDisk {
     return steps_.size();
   }
 
-  // Makes the nth call from now on fail, and every later one if `for_good`; 0: none.
+  // Makes the nth call from now on fail; 0: none.
   void FailAt(std::int64_t nth, Failure failure) {
+    const std::lock_guard lock(mutex_);
     failure_ = failure;
     failed_ = false;
     calls_until_failure_ = nth;
+    failure_due_ = nth > 0;
   }
   bool failed() const { return failed_; }
 
@@ -151,7 +153,8 @@ class RecordedDisk {
   static int Do(Step::Kind kind, File file, std::int64_t offset, const void* bytes, int size,
                 Call call) {
     const std::lock_guard lock(mutex_);
-    if (calls_until_failure_ > 0 && --calls_until_failure_ == 0) {
+    if (calls_until_failure_ > 0) --calls_until_failure_;
+    if (calls_until_failure_ == 0 && std::exchange(failure_due_, false)) {
       failed_ = true;
       if (failure_ == Failure::kFull) return SQLITE_FULL;
       if (failure_ == Failure::kShortWrite && kind == Step::kWrite) (void)call(size / 2);
@@ -195,6 +198,7 @@ class RecordedDisk {
   inline static std::vector<Step> steps_;
   inline static std::atomic<bool> recording_ = false;
   inline static std::int64_t calls_until_failure_ = 0;
+  inline static bool failure_due_ = false;
   inline static Failure failure_ = Failure::kIoError;
   inline static std::atomic<bool> failed_ = false;
   Image base_;

@@ -169,7 +169,8 @@ void AddList(CLI::App& app, Context& context) {
 }  // namespace
 
 void AddOrder(CLI::App& app, Context& context) {
-  CLI::App& order = *app.add_subcommand("order", "Creates, reads, watches, lists and cancels orders");
+  CLI::App& order =
+      *app.add_subcommand("order", "Creates, reads, watches, lists and cancels orders");
   order.require_subcommand(1);
   AddOrderCreate(order, context);
   AddList(order, context);

@@ -3,9 +3,9 @@
 // a reader thread, or before the method returns.
 #pragma once
 
-#include <functional>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
