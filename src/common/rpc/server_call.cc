@@ -37,14 +37,14 @@ Status CallsInFlightMax(int calls_max) {
       std::move(detail));
 }
 
-Status StreamsMax() {
+Status StreamsMax(int streams_max) {
   ErrorDetail detail;
   detail.reason = "STREAMS_MAX";
   detail.metadata = {{"limit", "streams_max"}};
   detail.retry_after = limits::kRetryAfterUnreachable;
   return MakeError(StatusCode::kResourceExhausted,
                    fmt::format("{} streams are open, the most that a server takes; try again later",
-                               limits::kStreamsMax),
+                               streams_max),
                    std::move(detail));
 }
 
@@ -133,12 +133,12 @@ void ServerCallBase::Requested(bool ok) {
 }
 
 Status ServerCallBase::Admit() {
-  const int in_flight = rules_.calls.Add(*this);
-  const bool too_many_streams =
-      kind_ == Kind::kStream && rules_.streams.fetch_add(1) >= limits::kStreamsMax;
+  if (kind_ == Kind::kStream) {
+    const int streams_max = rules_.streams_max.load(std::memory_order_relaxed);
+    return rules_.streams.fetch_add(1) >= streams_max ? StreamsMax(streams_max) : OkStatus();
+  }
   const int in_flight_max = rules_.calls_in_flight_max.load(std::memory_order_relaxed);
-  if (in_flight > in_flight_max) return CallsInFlightMax(in_flight_max);
-  return too_many_streams ? StreamsMax() : OkStatus();
+  return rules_.calls.Add(*this) > in_flight_max ? CallsInFlightMax(in_flight_max) : OkStatus();
 }
 
 // Only this thread runs what is posted to the loop, so the delay cannot end before this has
@@ -209,25 +209,22 @@ void ServerCallBase::LeaveIfOver() {
 void ServerCallBase::CountEnd(const Status& status) {
   LOCKSTEP_CHECK(!ended_.exchange(true));  // an answer is given once
   const SteadyTime now = Now();
-  EndedCall call{
-      method_.name(), status.code(), now - arrival_, begun_, budget_.deadline.Passed(now),
-      Abandoned(now), duplicate_};
-  Status seen = status;
+  const bool abandoned = Abandoned(now);
+  // A stream that has begun is no work that could be useful or in vain: it mostly waits, and that
+  // its caller leaves, its deadline passes or its server stops is how it usually ends.
+  const bool ran_as_stream = kind_ == Kind::kStream && begun_;
+  const bool is_usual = status.ok() || abandoned || DetailOf(status).reason == "STOPPING";
+  if (!ran_as_stream || !is_usual) {
+    RecordEnd(rules_,
+              {method_.name(), status.code(), now - arrival_, begun_, budget_.deadline.Passed(now),
+               abandoned, duplicate_},
+              status, status.ok() ? std::string() : context_.peer());
+  }
   if (kind_ == Kind::kStream) {
     rules_.streams.fetch_sub(1);
-    // A stream mostly waits, and a caller that leaves, or its deadline, is how it usually ends:
-    // neither is work done in vain.
-    if (begun_) call.took = Duration::zero();
-    if (begun_ && call.abandoned) {
-      seen = OkStatus();
-      call.code = StatusCode::kOk;
-      call.late = call.abandoned = false;
-    } else if (DetailOf(status).reason == "STOPPING") {
-      seen = OkStatus();  // no failure to tell of
-    }
+  } else {
+    rules_.calls.Remove(*this);
   }
-  RecordEnd(rules_, call, seen, seen.ok() ? std::string() : context_.peer());
-  rules_.calls.Remove(*this);
 }
 
 void ServerCallBase::Fail(const Status& status, call::v1::Receipt* receipt) {

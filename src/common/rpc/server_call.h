@@ -46,8 +46,9 @@ struct CallRules {
   std::atomic<bool> drop_expired = true;
   std::atomic<int> calls_in_flight_max = limits::kCallsInFlightDefault;
   std::atomic<Duration::rep> call_limit = Duration(limits::kCallLimitDefault).count();
-  std::atomic<int> streams = 0;  // open now; they are calls as well
-  DelayTimer delays;             // of faults
+  std::atomic<int> streams = 0;  // open now; they stand in no list of calls
+  std::atomic<int> streams_max = limits::kStreamsMax;
+  DelayTimer delays;  // of faults
 };
 
 // The budget of a call that arrived now: the caller's deadline, or the server's own limit where

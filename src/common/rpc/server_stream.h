@@ -2,8 +2,9 @@
 //
 // It arrives, is refused, is delayed by faults and ends as a ServerCall does (server_call.h says
 // how, and who owns it), with three differences. It has no deadline but its caller's: the server's
-// own limit for calls is none for streams. Of the calls in flight at most limits::kStreamsMax may
-// be streams. And the ledger does not take it amiss that the caller leaves: that is how most end.
+// own limit for calls is none for streams. It is none of the calls in flight, and has a limit of
+// its own, limits::kStreamsMax. And the ledger counts it only if it is refused or fails, not
+// because its caller leaves: that is how most end.
 //
 // The handler keeps the reference, calls Write as often as it likes, one piece at a time, and
 // Finish or Fail exactly once; each from any thread. `sent` of a Write says that the piece has gone
