@@ -22,7 +22,9 @@ Exchange::Exchange(const control::HostContext& context, std::string owner, Owner
       feed_service_(file, feed, context.faults),
       feed_trimmer_(file),
       feed_trimmed_(Clock::Real().Now()),
-      relay_(file, *transport_),
+      // The file is this service's alone, so that after a crash the lease that is still held is its
+      // own, and what lies in the outbox goes out at once.
+      relay_(file, *transport_, {.holder = owner_}),
       desk_(file, relay_, mailbox_),
       desk_port_(desk_),
       order_feed_(kOrder, file, mailbox_) {
