@@ -89,6 +89,10 @@ def every_style(servers):
     text = servers.run(*ORDER, "--style", ",".join(styles), "--explain", "--timeout", "20s")
     for owner in ("consumer", "restaurant"):
         assert text.count(f"copy of {owner}") == 2 and re.search(rf"copy of {owner} .*version \d+, [0-9.,]+ ms old", text), text
+    waited = [*ORDER, "--style", "deferred,event-driven", "--wait-for-final", "--timeout", "20s"]
+    taken = servers.ask(*waited)["orders"]
+    assert [one["order"]["state"] for one in taken] == ["STATE_VALIDATED"] * 2, taken
+    assert servers.run(*waited, "--explain").count("waits for the final state") == 2
     figures = servers.ask("replay", "--style", "deferred", "--run", "first")
     later = figures["completion"]
     assert later["validated"] == int(FIGURES["orders accepted"]) and later["pending"] == 0, figures
