@@ -404,9 +404,7 @@ class Lockstep:
             for server in (self.consumer, self.restaurant):
                 if has_flag(server.name, "--peer"):
                     server.flags[:0] = ["--peer", f"order={where}"]
-                server.start(wait=False)
-            self.consumer.wait_ready()
-            self.restaurant.wait_ready()
+                server.start()  # one after the other: both make the file of the common data
             for order in self.orders:
                 order.flags[:0] = ["--consumer", self.consumer.addresses["business"],
                                    "--restaurant", self.restaurant.addresses["business"]]
