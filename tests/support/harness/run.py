@@ -12,7 +12,7 @@ import sys
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[2] / "examples" / "harness")]
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "crash"), str(HERE.parents[2] / "examples" / "harness")]
 
 
 def load(path, names):
