@@ -9,8 +9,12 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <fstream>
 #include <iterator>
+#include <mutex>
+#include <thread>
+#include <vector>
 
 #include "common/store/migrations.h"
 #include "common/store/transaction.h"
@@ -233,6 +237,29 @@ TEST_CASE("a schema grows from any earlier version, and keeps its rows") {
   auto database = OpenOrFail(path);
   REQUIRE(Count(*database, "PRAGMA user_version") == 2);
   REQUIRE(Count(*database, "SELECT count(*) FROM people WHERE city IS NULL") == 1);
+}
+
+TEST_CASE("those who make the same file at the same time all have it") {
+  const TempDir directory;
+  std::atomic<int> refused = 0;
+  std::mutex mutex;
+  std::string why;
+  for (int round = 0; round < 40; ++round) {
+    const std::string path = directory.File(fmt::format("{}.db", round));
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+      threads.emplace_back([&] {
+        const auto database = OpenWithSchema(path, kSchema, {});
+        if (database.ok()) return;
+        ++refused;
+        const std::lock_guard lock(mutex);
+        why = MessageOf(database.status());
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  INFO(why);
+  REQUIRE(refused == 0);
 }
 
 TEST_CASE("a migration that fails leaves the version it found") {

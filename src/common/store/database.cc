@@ -85,16 +85,15 @@ Status Database::OpenFile(Mode mode) {
 }
 
 Status Database::CheckFile(Mode mode) {
-  int version = 0;
-  int application_id = 0;
-  int objects = 0;
-  for (const auto& [sql, place] : {std::pair("PRAGMA user_version", &version),
-                                   std::pair("PRAGMA application_id", &application_id),
-                                   std::pair("SELECT count(*) FROM sqlite_schema", &objects)}) {
-    Statement row = Prepare(sql);
-    if (row.Step()) *place = row.Int(0);
-    if (Status status = row.Finish(); !status.ok()) return status;
-  }
+  // All as of one moment: another process may be making the file just now.
+  Statement row = Prepare(
+      "SELECT (SELECT count(*) FROM sqlite_schema), user_version, application_id FROM "
+      "pragma_user_version, pragma_application_id");
+  const bool read = row.Step();
+  const int objects = read ? row.Int(0) : 0;
+  const int version = read ? row.Int(1) : 0;
+  const int application_id = read ? row.Int(2) : 0;
+  if (Status status = row.Finish(); !status.ok()) return status;
   const bool is_new = objects == 0 && version == 0 && application_id == 0;
   if (options_.application_id != 0 && !is_new && application_id != options_.application_id) {
     return MakeError(
@@ -118,16 +117,7 @@ Status Database::Configure(Mode mode) {
                                       options_.cache_kibibytes));
   if (!status.ok()) return status;
   if (mode == Mode::kReadOnly) return Execute("PRAGMA query_only = ON");
-  std::string journal;
-  Statement row = Prepare("PRAGMA journal_mode = WAL");
-  if (row.Step()) journal = row.Text(0);
-  if (status = row.Finish(); !status.ok()) return status;
-  if (journal != "wal") {
-    return MakeError(StatusCode::kFailedPrecondition, "STORE_FAILED",
-                     fmt::format("database {} cannot keep a write-ahead log (it has \"{}\"): put "
-                                 "it on a local disk",
-                                 path_, journal));
-  }
+  if (status = KeepLog(); !status.ok()) return status;
   status = Execute(
       fmt::format("PRAGMA synchronous = {}; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = "
                   "0; PRAGMA journal_size_limit = {};",
@@ -135,6 +125,23 @@ Status Database::Configure(Mode mode) {
   if (!status.ok()) return status;
   sqlite3_db_config(connection_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   return OkStatus();
+}
+
+Status Database::KeepLog() {
+  std::string journal;
+  for (int tries = 0;; ++tries) {
+    Statement row = Prepare("PRAGMA journal_mode = WAL");
+    if (row.Step()) journal = row.Text(0);
+    const Status status = row.Finish();
+    if (status.ok()) break;
+    // For this one lock SQLite asks no busy handler: where two processes make the file, one waits.
+    if (DetailOf(status).reason != "STORE_LOCKED" || WaitForLock(this, tries) == 0) return status;
+  }
+  if (journal == "wal") return OkStatus();
+  return MakeError(StatusCode::kFailedPrecondition, "STORE_FAILED",
+                   fmt::format("database {} cannot keep a write-ahead log (it has \"{}\"): put "
+                               "it on a local disk",
+                               path_, journal));
 }
 
 int Database::WaitForLock(void* self, int tries) noexcept {

@@ -108,6 +108,7 @@ class Database {
   Status OpenFile(Mode mode);
   Status CheckFile(Mode mode);  // changes nothing
   Status Configure(Mode mode);
+  Status KeepLog();
   static int WaitForLock(void* self, int tries) noexcept;
 
   template <typename... Values>
