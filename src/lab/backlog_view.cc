@@ -13,7 +13,8 @@ using message::v1::Backlog;
 using message::v1::DestinationBacklog;
 using std::chrono_literals::operator""s;
 
-constexpr Duration kWindow = 5s;  // of the drain rate
+constexpr Duration kWindow = 5s;         // of the drain rate
+constexpr std::size_t kErrorBytes = 50;  // of an error in the table; `messages list` has it whole
 
 std::string RateText(const Drain& drain) {
   const auto per_second = drain.PerSecond();
@@ -28,6 +29,17 @@ std::string LeftText(const Drain& drain) {
 
 std::string AgeText(bool has, const google::protobuf::Duration& age) {
   return has ? SpanText(rpc::ToDuration(age)) : "";
+}
+
+// What is far too long for a table is said by any other command.
+std::string ErrorText(const Status& status) {
+  return status.code() == StatusCode::kUnavailable || status.code() == StatusCode::kDeadlineExceeded
+             ? "does not answer"
+             : MessageOf(status);
+}
+
+std::string Shortened(const std::string& text) {
+  return text.size() <= kErrorBytes ? text : text.substr(0, kErrorBytes) + "...";
 }
 
 bool HasNoMessages(const Status& status) { return DetailOf(status).reason == "NO_MESSAGES"; }
@@ -95,7 +107,7 @@ std::string BacklogView::Text() const {
                {"last error"}});
   for (const Server& server : servers_) {
     if (!server.backlog.ok()) {
-      table.Add({server.node, "", "", "", "", "", MessageOf(server.backlog.status())});
+      table.Add({server.node, "", "", "", "", "", ErrorText(server.backlog.status())});
       continue;
     }
     const Backlog& backlog = *server.backlog;
@@ -103,7 +115,7 @@ std::string BacklogView::Text() const {
       const Drain& drain = DrainOf(server.node, row.destination());
       table.Add({server.node, "messages for " + row.destination(), CountText(row.waiting()),
                  AgeText(row.has_oldest_age(), row.oldest_age()), RateText(drain), LeftText(drain),
-                 row.error()});
+                 Shortened(row.error())});
     }
     if (backlog.orders_pending() > 0) {
       table.Add({server.node, "orders that are pending", CountText(backlog.orders_pending()),
@@ -129,9 +141,11 @@ std::string BacklogView::Line() const {
     for (const DestinationBacklog& row : server.backlog->destinations()) {
       if (row.waiting() == 0) continue;
       const Drain& drain = DrainOf(server.node, row.destination());
-      add(fmt::format("{} -> {}: {} wait, oldest {}, {}, empty {}", server.node, row.destination(),
+      const std::string rate = RateText(drain);
+      add(fmt::format("{} -> {}: {} wait, oldest {}, {}{}{}", server.node, row.destination(),
                       CountText(row.waiting()), AgeText(row.has_oldest_age(), row.oldest_age()),
-                      RateText(drain), LeftText(drain)));
+                      rate, rate.empty() ? "" : ", ",
+                      drain.Left() ? "empty " + LeftText(drain) : LeftText(drain)));
     }
     if (server.backlog->orders_pending() > 0) {
       add(fmt::format("{}: {} orders pending", server.node,

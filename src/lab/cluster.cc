@@ -52,11 +52,12 @@ StatusOr<Cluster> Cluster::Start(const ClusterOptions& options) {
   addresses.order.business = *order_at;
   StatusOr<Process> consumer = StartServer(options, addresses, "consumer");
   if (!consumer.ok()) return consumer.status();
-  StatusOr<Process> restaurant = StartServer(options, addresses, "restaurant");
-  if (!restaurant.ok()) return restaurant.status();
+  // One after the other: both make the file of the common data where it is not there.
   StatusOr<ServerAddresses> ready = WaitFor(*consumer, options, "consumer");
   if (!ready.ok()) return ready.status();
   addresses.consumer = *ready;
+  StatusOr<Process> restaurant = StartServer(options, addresses, "restaurant");
+  if (!restaurant.ok()) return restaurant.status();
   ready = WaitFor(*restaurant, options, "restaurant");
   if (!ready.ok()) return ready.status();
   addresses.restaurant = *ready;
