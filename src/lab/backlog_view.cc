@@ -38,8 +38,11 @@ std::string ErrorText(const Status& status) {
              : MessageOf(status);
 }
 
-std::string Shortened(const std::string& text) {
-  return text.size() <= kErrorBytes ? text : text.substr(0, kErrorBytes) + "...";
+std::string Shortened(std::string text) {
+  if (text.size() <= kErrorBytes) return text;
+  text.resize(kErrorBytes);
+  text += "...";
+  return text;
 }
 
 bool HasNoMessages(const Status& status) { return DetailOf(status).reason == "NO_MESSAGES"; }
@@ -113,15 +116,9 @@ std::string BacklogView::Text() const {
     const Backlog& backlog = *server.backlog;
     for (const DestinationBacklog& row : backlog.destinations()) {
       const Drain& drain = DrainOf(server.node, row.destination());
-      // One by one: g++ 12 takes the list of these for an overrun when it optimises.
-      std::vector<std::string> cells = {server.node};
-      cells.push_back("messages for " + row.destination());
-      cells.push_back(CountText(row.waiting()));
-      cells.push_back(AgeText(row.has_oldest_age(), row.oldest_age()));
-      cells.push_back(RateText(drain));
-      cells.push_back(LeftText(drain));
-      cells.push_back(Shortened(row.error()));
-      table.Add(std::move(cells));
+      table.Add({server.node, "messages for " + row.destination(), CountText(row.waiting()),
+                 AgeText(row.has_oldest_age(), row.oldest_age()), RateText(drain), LeftText(drain),
+                 Shortened(row.error())});
     }
     if (backlog.orders_pending() > 0) {
       table.Add({server.node, "orders that are pending", CountText(backlog.orders_pending()),
