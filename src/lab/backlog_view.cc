@@ -1,6 +1,9 @@
 #include "lab/backlog_view.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
+#include <string_view>
 
 #include "common/rpc/proto_values.h"
 #include "lab/table.h"
@@ -38,11 +41,9 @@ std::string ErrorText(const Status& status) {
              : MessageOf(status);
 }
 
-std::string Shortened(std::string text) {
-  if (text.size() <= kErrorBytes) return text;
-  text.resize(kErrorBytes);
-  text += "...";
-  return text;
+std::string Shortened(std::string_view text) {
+  const bool whole = text.size() <= kErrorBytes;
+  return fmt::format("{}{}", text.substr(0, kErrorBytes), whole ? "" : "...");
 }
 
 bool HasNoMessages(const Status& status) { return DetailOf(status).reason == "NO_MESSAGES"; }
