@@ -267,12 +267,13 @@ class World {
   std::optional<message::Relay> relay_;
 };
 
-// Places orders and answers commands, with no more under way than a small server has.
-inline void Run(World& world, int orders, std::uint64_t seed) {
+// Places orders, the first with this number, and answers commands, with no more under way than a
+// small server has.
+inline void Run(World& world, int orders, std::uint64_t seed, int first = 0) {
   std::mt19937_64 random(seed);
   const auto until = Clock::Real().Now() + std::chrono::seconds(60);
-  int placed = 0;
-  while (placed < orders) {
+  int placed = first;
+  while (placed < first + orders) {
     LOCKSTEP_CHECK(Clock::Real().Now() < until);
     if (world.under_way() > 12) {
       std::this_thread::yield();
