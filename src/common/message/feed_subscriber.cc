@@ -1,5 +1,7 @@
 #include "common/message/feed_subscriber.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <charconv>
@@ -15,6 +17,7 @@
 #include "common/base/log.h"
 #include "common/message/stream_reader.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/idle_pollers.h"
 #include "common/rpc/proto_values.h"
 
 namespace lockstep::message {
@@ -88,6 +91,7 @@ class FeedSubscriber::Parts {
   };
 
   void Run() {
+    pthread_setname_np(pthread_self(), rpc::kFollowerThread);
     while (!Stopping()) {
       const Status status = Follow();
       connected_ = false;

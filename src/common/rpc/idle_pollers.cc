@@ -15,8 +15,15 @@
 namespace lockstep::rpc {
 namespace {
 
-constexpr Duration kIdleAfter = std::chrono::milliseconds(500);  // without anything to do
-constexpr Duration kLooksEvery = std::chrono::milliseconds(10);  // then: 0.1 % of a processor
+// When a thread stands aside, and how often it looks then.
+struct Habit {
+  Duration idle_after;
+  Duration looks_every;
+};
+// After so long without anything to do; 0.1 % of a processor.
+constexpr Habit kGrpcsOwn = {std::chrono::milliseconds(500), std::chrono::milliseconds(10)};
+// Always: a feed has something every now and then, and nobody waits for it; 0.2 % of a processor.
+constexpr Habit kFollower = {Duration::zero(), std::chrono::milliseconds(2)};
 
 using Next = grpc_event (*)(grpc_completion_queue*, gpr_timespec, void*);
 
@@ -28,11 +35,13 @@ Next LibrarysNext() {
 }
 
 // By the names that gRPC gives to its threads; the kernel keeps 15 bytes of each.
-bool IsGrpcsOwn() {
+// Null: it waits as gRPC has it.
+const Habit* HabitOfThisThread() {
   std::array<char, 16> name{};
   pthread_getname_np(pthread_self(), name.data(), name.size());
   const std::string_view text(name.data());
-  return text == "nexting_thread" || text == "grpcpp_sync_ser";
+  if (text == kFollowerThread) return &kFollower;
+  return text == "nexting_thread" || text == "grpcpp_sync_ser" ? &kGrpcsOwn : nullptr;
 }
 
 gpr_timespec Now() { return gpr_now(GPR_CLOCK_MONOTONIC); }
@@ -48,7 +57,7 @@ void WaitUntil(gpr_timespec moment) {
 }
 
 // What the library's function does, waiting in the kernel only until used_until.
-grpc_event NextAside(grpc_completion_queue* queue, gpr_timespec deadline,
+grpc_event NextAside(const Habit& habit, grpc_completion_queue* queue, gpr_timespec deadline,
                      gpr_timespec& used_until) {
   deadline = gpr_convert_clock_type(deadline, GPR_CLOCK_MONOTONIC);
   while (true) {
@@ -57,11 +66,11 @@ grpc_event NextAside(grpc_completion_queue* queue, gpr_timespec deadline,
         used ? gpr_time_min(deadline, used_until) : gpr_time_0(GPR_CLOCK_MONOTONIC);
     const grpc_event event = LibrarysNext()(queue, wait_until, nullptr);
     if (event.type != GRPC_QUEUE_TIMEOUT) {
-      used_until = After(kIdleAfter);
+      used_until = After(habit.idle_after);
       return event;
     }
     if (gpr_time_cmp(Now(), deadline) >= 0) return event;
-    if (!used) WaitUntil(gpr_time_min(deadline, After(kLooksEvery)));
+    if (!used) WaitUntil(gpr_time_min(deadline, After(habit.looks_every)));
   }
 }
 
@@ -75,9 +84,9 @@ void KeepIdlePollersAside() { kept_aside.store(true, std::memory_order_relaxed);
 extern "C" grpc_event grpc_completion_queue_next(grpc_completion_queue* queue,
                                                  gpr_timespec deadline, void* reserved) {
   using namespace lockstep::rpc;
-  static thread_local const bool grpcs_own = IsGrpcsOwn();
-  if (!grpcs_own || !kept_aside.load(std::memory_order_relaxed))
+  static thread_local const Habit* const habit = HabitOfThisThread();
+  if (habit == nullptr || !kept_aside.load(std::memory_order_relaxed))
     return LibrarysNext()(queue, deadline, reserved);
-  static thread_local gpr_timespec used_until = After(kIdleAfter);
-  return NextAside(queue, deadline, used_until);
+  static thread_local gpr_timespec used_until = After(habit->idle_after);
+  return NextAside(*habit, queue, deadline, used_until);
 }

@@ -16,6 +16,10 @@
 
 namespace lockstep::rpc {
 
+// The name of a thread of ours that waits for what nobody waits for, on a queue of its own: it
+// stands aside always, so that what comes is seen 2 ms later at most.
+inline constexpr char kFollowerThread[] = "feed-follower";
+
 // From now on, in this process. Idempotent; any thread.
 void KeepIdlePollersAside();
 
