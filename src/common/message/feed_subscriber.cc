@@ -1,7 +1,5 @@
 #include "common/message/feed_subscriber.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
 #include <charconv>
@@ -91,7 +89,7 @@ class FeedSubscriber::Parts {
   };
 
   void Run() {
-    pthread_setname_np(pthread_self(), rpc::kFollowerThread);
+    rpc::StandAside();
     while (!Stopping()) {
       const Status status = Follow();
       connected_ = false;

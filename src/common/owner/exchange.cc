@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/limits.h"
+#include "common/rpc/idle_pollers.h"
 
 namespace lockstep::owner {
 
@@ -28,6 +29,7 @@ Exchange::Exchange(const control::HostContext& context, std::string owner, Owner
       desk_(file, relay_, mailbox_),
       desk_port_(desk_),
       order_feed_(kOrder, file, mailbox_) {
+  loop_.Post([] { rpc::StandAside(); });  // beside the loops of those who ask
   context.ledger.SetMessages([this] {
     control::v1::MessageCounts counts = CountsOf(relay_, mailbox_);
     counts.set_dead(counts.dead() + order_feed_.given_up());

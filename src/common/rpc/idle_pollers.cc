@@ -40,9 +40,10 @@ const Habit* HabitOfThisThread() {
   std::array<char, 16> name{};
   pthread_getname_np(pthread_self(), name.data(), name.size());
   const std::string_view text(name.data());
-  if (text == kFollowerThread) return &kFollower;
   return text == "nexting_thread" || text == "grpcpp_sync_ser" ? &kGrpcsOwn : nullptr;
 }
+
+thread_local const Habit* habit_of_this_thread = HabitOfThisThread();
 
 gpr_timespec Now() { return gpr_now(GPR_CLOCK_MONOTONIC); }
 gpr_timespec After(Duration time) {
@@ -76,6 +77,8 @@ grpc_event NextAside(const Habit& habit, grpc_completion_queue* queue, gpr_times
 
 }  // namespace
 
+void StandAside() { habit_of_this_thread = &kFollower; }
+
 void KeepIdlePollersAside() { kept_aside.store(true, std::memory_order_relaxed); }
 
 }  // namespace lockstep::rpc
@@ -84,7 +87,7 @@ void KeepIdlePollersAside() { kept_aside.store(true, std::memory_order_relaxed);
 extern "C" grpc_event grpc_completion_queue_next(grpc_completion_queue* queue,
                                                  gpr_timespec deadline, void* reserved) {
   using namespace lockstep::rpc;
-  static thread_local const Habit* const habit = HabitOfThisThread();
+  const Habit* const habit = habit_of_this_thread;
   if (habit == nullptr || !kept_aside.load(std::memory_order_relaxed))
     return LibrarysNext()(queue, deadline, reserved);
   static thread_local gpr_timespec used_until = After(habit->idle_after);

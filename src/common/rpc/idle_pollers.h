@@ -16,9 +16,9 @@
 
 namespace lockstep::rpc {
 
-// The name of a thread of ours that waits for what nobody waits for, on a queue of its own: it
-// stands aside always, so that what comes is seen 2 ms later at most.
-inline constexpr char kFollowerThread[] = "feed-follower";
+// The calling thread, which waits on a queue of its own for what nobody is waiting for (a feed, an
+// answer to a delivery), stands aside from now on: what comes is seen 2 ms later at most.
+void StandAside();
 
 // From now on, in this process. Idempotent; any thread.
 void KeepIdlePollersAside();
