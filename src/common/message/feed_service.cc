@@ -135,11 +135,9 @@ class Snapshot final : public OpenStream {
 
 class FeedService::Parts final : private rpc::DelayTimer::Waiting {
  public:
-  Parts(store::StoreFile& file, const FeedSource& source, fault::Injector& faults, Duration poll)
+  Parts(store::StoreFile& file, const FeedSource& source, fault::Injector& faults)
       : file_(file),
         source_(source),
-        poll_(poll),
-        polls_a_heartbeat_(std::max<std::int64_t>(1, Duration(limits::kFeedHeartbeat) / poll)),
         methods_(faults, v1::FeedService::service_full_name()),
         committed_(file.committed(), [this] { streams_.Wake(false); }) {
     methods_.AddStream("Subscribe", raw_, &Raw::RequestSubscribe, *this, &Parts::Subscribe);
@@ -175,7 +173,7 @@ class FeedService::Parts final : private rpc::DelayTimer::Waiting {
     }
     std::make_shared<Subscription>(call, file_.readers(), streams_, source_)->Begin();
     const std::lock_guard lock(mutex_);
-    if (!std::exchange(ticking_, true)) timer_.Add(*this, Clock::Real().Now() + poll_);
+    if (!std::exchange(ticking_, true)) WaitForNextHeartbeat();
   }
 
   void GetSnapshot(SnapshotStream& call) {
@@ -189,30 +187,28 @@ class FeedService::Parts final : private rpc::DelayTimer::Waiting {
     std::make_shared<Snapshot>(call, file_.readers(), streams_, source_)->Begin();
   }
 
-  // A moment to look for what others have committed, and now and then for a sign of life.
+  void WaitForNextHeartbeat() { timer_.Add(*this, Clock::Real().Now() + limits::kFeedHeartbeat); }
+
+  // A sign of life is due.
   void Due() noexcept override {
     const std::lock_guard lock(mutex_);
-    ticking_ = streams_.Wake(++polls_ % polls_a_heartbeat_ == 0);
-    if (ticking_) timer_.Add(*this, Clock::Real().Now() + poll_);
+    ticking_ = streams_.Wake(true);
+    if (ticking_) WaitForNextHeartbeat();
   }
 
   store::StoreFile& file_;
   const FeedSource& source_;
-  const Duration poll_;
-  const std::int64_t polls_a_heartbeat_;
   Raw raw_;
   rpc::MethodList methods_;
   OpenStreams streams_;
   store::CommitSignal::Listening committed_;  // after the streams, which it wakes
   std::mutex mutex_;                          // guards what follows
   bool ticking_ = false;
-  std::int64_t polls_ = 0;
   rpc::DelayTimer timer_;
 };
 
-FeedService::FeedService(store::StoreFile& file, const FeedSource& source, fault::Injector& faults,
-                         Duration poll)
-    : parts_(std::make_unique<Parts>(file, source, faults, poll)) {}
+FeedService::FeedService(store::StoreFile& file, const FeedSource& source, fault::Injector& faults)
+    : parts_(std::make_unique<Parts>(file, source, faults)) {}
 FeedService::~FeedService() = default;
 
 grpc::Service* FeedService::service() { return &parts_->raw(); }

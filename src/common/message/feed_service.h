@@ -25,9 +25,9 @@ namespace lockstep::message {
 
 class FeedService {
  public:
-  // All outlive it. poll: how often to look for what another process has committed to the file.
-  FeedService(store::StoreFile& file, const FeedSource& source, fault::Injector& faults,
-              Duration poll = limits::kFeedHeartbeat);
+  // All outlive it. Where another process writes to the file too, the file watches it
+  // (StoreFileOptions::other_process_poll).
+  FeedService(store::StoreFile& file, const FeedSource& source, fault::Injector& faults);
   ~FeedService();  // its streams have ended
 
   // For the business server.

@@ -15,7 +15,7 @@ Messaging::Messaging(const control::HostContext& context, SqliteOrderStore& stor
       peers_(std::move(peers)),
       desk_(store),
       mailbox_(store.file(), context.faults, desk_.handlers()),
-      feed_service_(store.file(), feed_, context.faults, limits::kOtherProcessPoll) {}
+      feed_service_(store.file(), feed_, context.faults) {}
 
 std::vector<grpc::Service*> Messaging::services() {
   return {mailbox_.service(), feed_service_.service()};

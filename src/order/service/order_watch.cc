@@ -147,8 +147,7 @@ class OrderWatch::FinalWait final : public Watcher,
   std::shared_ptr<FinalWait> kept_;  // while the timer has it
 };
 
-OrderWatch::OrderWatch(SqliteOrderStore& store, Duration poll)
-    : parts_(std::make_unique<Parts>(store, poll)) {}
+OrderWatch::OrderWatch(SqliteOrderStore& store) : parts_(std::make_unique<Parts>(store)) {}
 OrderWatch::~OrderWatch() = default;
 
 void OrderWatch::Watch(WatchCall& call) {

@@ -1,6 +1,6 @@
 // Who waits for what becomes of an order: the streams of WatchOrder, and callers that wait for a
 // final state. It follows the numbers of Order's own feed, so that it sees what any process commits
-// to the file: woken by the commits of this one, and looking every so often for those of another.
+// to the file: the file tells of the commits of this one and of others.
 // A changed order is read once, however many wait for it; an order for which nobody waits is not
 // read, and while nobody waits at all a commit costs one look at a number.
 //
@@ -25,9 +25,8 @@ class OrderWatch {
   using WatchCall = rpc::ServerStream<v1::WatchOrderRequest, v1::WatchOrderResponse>;
   using FinalDone = AnyInvocable<void(StatusOr<std::shared_ptr<const Order>>)>;
 
-  // store: outlives it. poll: how often to look for what another process has committed.
-  explicit OrderWatch(SqliteOrderStore& store, Duration poll = limits::kOtherProcessPoll);
-  ~OrderWatch();  // nobody waits any more
+  explicit OrderWatch(SqliteOrderStore& store);  // store: outlives it
+  ~OrderWatch();                                 // nobody waits any more
 
   // The method WatchOrder.
   void Watch(WatchCall& call);

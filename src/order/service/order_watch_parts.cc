@@ -12,7 +12,6 @@ bool OrderWatch::Parts::Add(const std::string& order_id, const std::shared_ptr<W
     watched.watchers.insert(watcher);
     waiting_.fetch_add(1);
     if (entered) entered(timer_);
-    if (!std::exchange(ticking_, true)) timer_.Add(*this, Clock::Real().Now() + poll_);
     // Read only once it is known from where on changes will be told.
     if (known_) {
       watched.is_new = false;
@@ -42,13 +41,6 @@ void OrderWatch::Parts::Forget(const std::string& order_id) {
   const auto place = orders_.find(order_id);
   if (place != orders_.end() && place->second.watchers.empty()) orders_.erase(place);
   if (orders_.empty()) known_.reset();
-}
-
-void OrderWatch::Parts::Due() noexcept {
-  Look();
-  const std::lock_guard lock(mutex_);
-  ticking_ = !orders_.empty();
-  if (ticking_) timer_.Add(*this, Clock::Real().Now() + poll_);
 }
 
 void OrderWatch::Parts::Look() {

@@ -49,13 +49,11 @@ class OrderWatch::Watcher {
   virtual bool is_stream() const = 0;
 };
 
-class OrderWatch::Parts final : private rpc::DelayTimer::Waiting {
+class OrderWatch::Parts final {
  public:
-  Parts(SqliteOrderStore& store, Duration poll)
-      : store_(store), poll_(poll), committed_(store.file().committed(), [this] { Look(); }) {}
-  ~Parts() override {
-    // Else it is running at this moment; it finds nobody, and does not wait again.
-    [[maybe_unused]] const bool waited = timer_.Remove(*this);
+  explicit Parts(SqliteOrderStore& store)
+      : store_(store), committed_(store.file().committed(), [this] { Look(); }) {}
+  ~Parts() {
     std::unique_lock lock(mutex_);
     idle_.wait(lock, [this] { return reads_ == 0; });
   }
@@ -77,7 +75,6 @@ class OrderWatch::Parts final : private rpc::DelayTimer::Waiting {
     bool again = false;  // to be read once more after that
   };
 
-  void Due() noexcept override;
   void Look();
   void StartLook(std::optional<std::int64_t> after);
   void Looked(const StatusOr<SqliteOrderStore::ChangedOrders>& changed);
@@ -89,7 +86,6 @@ class OrderWatch::Parts final : private rpc::DelayTimer::Waiting {
   void Forget(const std::string& order_id);
 
   SqliteOrderStore& store_;
-  const Duration poll_;
   std::atomic<int> waiting_ = 0;
 
   std::mutex mutex_;  // guards what follows, but for reading waiting_
@@ -99,7 +95,6 @@ class OrderWatch::Parts final : private rpc::DelayTimer::Waiting {
   std::optional<std::int64_t> known_;  // of the feed: up to it, who waits was told
   bool looking_ = false;
   bool look_again_ = false;
-  bool ticking_ = false;
   int reads_ = 0;  // under way
   std::condition_variable idle_;
 
