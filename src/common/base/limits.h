@@ -77,6 +77,19 @@ inline constexpr std::size_t kReadQueueMax = 100'000;   // reads waiting for a r
 inline constexpr int kCachedStatementsMax = 256;        // a connection; a service has under 60
 inline constexpr std::int64_t kWalBytesMax = 64 << 20;  // of the log: beyond it, it is restarted
 
+// --- stock and accounts
+inline constexpr int kStockItemsMax = kMenuItemsMax;        // items of one question: a menu
+inline constexpr std::int64_t kStockedMax = 1'000'000'000;  // portions of an item, ever
+inline constexpr auto kReservationTimeMax = 24h;            // a reservation may last
+// Ended reservations, and what undid something before it came, are known for so long: whatever
+// comes later than that is not refused for it.
+inline constexpr auto kEndedRetention = 24h;
+inline constexpr int kFraudHistoryMin = 10;    // payments from which an average says something
+inline constexpr int kFraudAmountFactor = 50;  // times that average: an unusual amount
+inline constexpr int kFraudPaymentsPerMinuteMax =
+    6'000;  // of one consumer; loads of 200 consumers stay below a third of it
+inline constexpr auto kFraudScoringInterval = 1s;  // of the background scoring
+
 // --- messages and feeds
 inline constexpr int kDeliverEnvelopesMax = 256;  // messages a Deliver: one commit's
 inline constexpr std::size_t kEnvelopePayloadBytesMax = 64
