@@ -2,21 +2,23 @@
 than comes in during a delivery and a half, so that rest is taken off what has to drain.
 
 Restaurant stands still for t_down while orders go on coming in. What it takes in is bounded: each delivery of at most BATCH
-messages is delayed by D, one at a time, so μ = BATCH/D.
+messages is delayed by D, DEPTH are under way at a time, so μ = DEPTH·BATCH/D. Those that were under way when it stood still
+held next to nothing and come first, so that the backlog grows for D longer before it drains.
 """
 
 import time
 import unittest
 
+import tolerances
 from experiment import Experiment, repeated_when_busy, until
 from load import Load, evenly
 from lockstep_harness import DEFERRED, Lockstep, set_duration, stubs
 
 RATE = 300  # λ, orders a second
-DOWN = 3.0  # t_down
+DOWN = 5.0  # t_down
 BATCH = 256  # messages a delivery, limits::kDeliverEnvelopesMax
-DELAY = 0.3  # D, seconds a delivery
-DRAINED = 0.20  # of the prediction; a delivery is an eighth of it
+DEPTH = 2  # deliveries under way, as the relay has it
+DELAY = 0.5  # D, seconds a delivery
 
 
 class Backlog(Experiment):
@@ -35,11 +37,11 @@ class Backlog(Experiment):
         set_duration(request.faults.add(method="lockstep.message.v1.Mailbox/Deliver").fixed_delay, DELAY)
         self.lockstep.restaurant.control.SetFaults(request, timeout=5)
         self.watch_machine(self.lockstep)
-        capacity = BATCH / DELAY
+        capacity = DEPTH * BATCH / DELAY
         rest = RATE * DELAY * 1.5
         drained = self.predict(f"λ={RATE}/s, t_down={DOWN} s, μ={capacity:.0f}/s: seconds until the backlog is gone",
-                               (RATE * DOWN - rest) / (capacity - RATE), DRAINED)
-        lasts = DOWN + RATE * DOWN / (capacity - RATE) * 2
+                               DELAY + (RATE * (DOWN + DELAY) - rest) / (capacity - RATE), tolerances.DRAINED)
+        lasts = DOWN + DELAY + RATE * (DOWN + DELAY) / (capacity - RATE) * 2
         self.lockstep.restaurant.pause()
         load = Load(self.lockstep.order.stub.CreateOrder, self.lockstep.new_order(style=DEFERRED),
                     evenly(RATE, lasts, seed), 10).start()

@@ -153,7 +153,7 @@ using Final = StatusOr<std::shared_ptr<const Order>>;
 
 Final WaitNow(WatchHost& host, const std::string& order_id, Deadline deadline) {
   return Await<Final>(
-      [&](auto done) { host.watch.WaitForFinal(order_id, deadline, std::move(done)); });
+      [&](auto done) { host.watch.WaitForFinal(order_id, deadline, nullptr, std::move(done)); });
 }
 
 TEST_CASE("who waits for a final state gets the order, at once or when it comes") {
@@ -161,7 +161,7 @@ TEST_CASE("who waits for a final state gets the order, at once or when it comes"
   WatchHost host(folder.File("order.db"));
   const Order pending = host.InsertPending(1);
   std::promise<Final> answer;
-  host.watch.WaitForFinal(pending.order_id, Deadline::After(Now(), 20s),
+  host.watch.WaitForFinal(pending.order_id, Deadline::After(Now(), 20s), nullptr,
                           [&](Final order) { answer.set_value(std::move(order)); });
   REQUIRE(host.watch.waiting() == 1);
   REQUIRE(CancelNow(*host.store, pending.order_id, kThen + 1s).ok());
@@ -190,12 +190,33 @@ TEST_CASE("who waits for a final state waits until its deadline, and no order is
           StatusCode::kNotFound);
 }
 
+TEST_CASE("a caller that has gone waits for no final state, and no order is harmed") {
+  const test::TempDir folder;
+  WatchHost host(folder.File("order.db"));
+  const Order pending = host.InsertPending(1);
+  for (const Deadline deadline : {Deadline::Never(), Deadline::After(Now(), 20s)}) {
+    CancelSource caller;
+    std::promise<Final> answer;
+    host.watch.WaitForFinal(pending.order_id, deadline, &caller,
+                            [&](Final order) { answer.set_value(std::move(order)); });
+    REQUIRE(host.watch.waiting() == 1);
+    caller.Cancel();
+    REQUIRE(answer.get_future().get().status().code() == StatusCode::kCancelled);
+    REQUIRE(host.watch.waiting() == 0);
+    std::promise<Final> gone_before;
+    host.watch.WaitForFinal(pending.order_id, deadline, &caller,
+                            [&](Final order) { gone_before.set_value(std::move(order)); });
+    REQUIRE(gone_before.get_future().get().status().code() == StatusCode::kCancelled);
+  }
+  REQUIRE((*GetNow(*host.store, pending.order_id))->state == OrderState::kPending);
+}
+
 TEST_CASE("those who wait for a final state are told when the grace is over") {
   const test::TempDir folder;
   WatchHost host(folder.File("order.db"));
   const Order pending = host.InsertPending(1);
   std::promise<Final> answer;
-  host.watch.WaitForFinal(pending.order_id, Deadline::After(Now(), 20s),
+  host.watch.WaitForFinal(pending.order_id, Deadline::After(Now(), 20s), nullptr,
                           [&](Final order) { answer.set_value(std::move(order)); });
   host.watch.EndStreams();
   REQUIRE(host.watch.waiting() == 1);
@@ -205,7 +226,9 @@ TEST_CASE("those who wait for a final state are told when the grace is over") {
           "STOPPING");
 }
 
-TEST_CASE("deadlines, final states and the end meet at the same moment, again and again") {
+TEST_CASE(
+    "deadlines, final states, callers that leave and the end meet at the same moment, again and "
+    "again") {
   const test::TempDir folder;
   std::mt19937 random(11);
   for (int round = 0; round < 20; ++round) {
@@ -217,16 +240,21 @@ TEST_CASE("deadlines, final states and the end meet at the same moment, again an
       order_ids.push_back(host.InsertPending(nth).order_id);
     }
     const SteadyTime moment = Now() + 5ms;
-    for (const std::string& order_id : order_ids) {
-      host.watch.WaitForFinal(order_id,
+    std::deque<CancelSource> callers(kWaits);
+    for (std::size_t nth = 0; nth < kWaits; ++nth) {
+      host.watch.WaitForFinal(order_ids[nth],
                               Deadline::At(moment + std::chrono::microseconds(random() % 2000)),
-                              [&](const Final&) { ++answered; });
+                              &callers[nth], [&](const Final&) { ++answered; });
     }
     while (Now() < moment) std::this_thread::yield();
+    std::thread leaving([&] {
+      for (CancelSource& caller : callers) caller.Cancel();
+    });
     for (const std::string& order_id : order_ids) {
       host.store->Cancel(order_id, kThen + 1s, Deadline::Never(), [](const auto&) {});
     }
     if (round % 2 == 0) host.watch.EndWaits();
+    leaving.join();
     REQUIRE(Eventually([&] { return answered == kWaits; }));
     REQUIRE(host.watch.waiting() == 0);
   }

@@ -81,36 +81,36 @@ StatusOr<PlaceOrderCommand> OrderDesk::Read(const v1::CreateOrderRequest& reques
   return command;
 }
 
-PlaceOrder::Done OrderDesk::AfterFinal(Executor& executor, Deadline deadline,
+PlaceOrder::Done OrderDesk::AfterFinal(Executor& executor, const CheckCall& call,
                                        PlaceOrder::Done done) const {
-  return
-      [&watch = watch_, &executor, deadline, done = std::move(done)](PlacedOrder placed) mutable {
-        if (!placed.status.ok() || placed.order->state != OrderState::kPending) {
-          done(std::move(placed));
-          return;
-        }
-        const std::string order_id = placed.order->order_id;
-        watch.WaitForFinal(
-            order_id, deadline,
-            [&executor, begin = Clock::Real().Now(), placed = std::move(placed),
-             done = std::move(done)](StatusOr<std::shared_ptr<const Order>> ended) mutable {
-              executor.Continue([begin, placed = std::move(placed), done = std::move(done),
-                                 ended = std::move(ended)]() mutable {
-                placed.waited_for_final = Clock::Real().Now() - begin;
-                placed.status = ended.status();
-                if (ended.ok()) placed.order = *std::move(ended);
-                if (placed.order->state == OrderState::kRejected)
-                  placed.status = RefusalError(*placed.order);
-                done(std::move(placed));
-              });
-            });
-      };
+  return [&watch = watch_, &executor, deadline = call.caller, cancel = call.cancel,
+          done = std::move(done)](PlacedOrder placed) mutable {
+    if (!placed.status.ok() || placed.order->state != OrderState::kPending) {
+      done(std::move(placed));
+      return;
+    }
+    const std::string order_id = placed.order->order_id;
+    watch.WaitForFinal(
+        order_id, deadline, cancel,
+        [&executor, begin = Clock::Real().Now(), placed = std::move(placed),
+         done = std::move(done)](StatusOr<std::shared_ptr<const Order>> ended) mutable {
+          executor.Continue([begin, placed = std::move(placed), done = std::move(done),
+                             ended = std::move(ended)]() mutable {
+            placed.waited_for_final = Clock::Real().Now() - begin;
+            placed.status = ended.status();
+            if (ended.ok()) placed.order = *std::move(ended);
+            if (placed.order->state == OrderState::kRejected)
+              placed.status = RefusalError(*placed.order);
+            done(std::move(placed));
+          });
+        });
+  };
 }
 
 void OrderDesk::Place(Executor& executor, const rpc::CompletionLoop& loop,
                       PlaceOrderCommand command, PlaceOrder::Done done) const {
   const Checks& checks = checks_->For(command.style, loop);
-  if (command.wait_for_final) done = AfterFinal(executor, command.call.caller, std::move(done));
+  if (command.wait_for_final) done = AfterFinal(executor, command.call, std::move(done));
   PlaceOrder::Start(
       {*checks.consumer, *checks.menu, checks.beside.get(), store_, gate_, Clock::Real()}, executor,
       std::move(command), std::move(done));

@@ -53,7 +53,8 @@ class OrderDesk {
               AnyInvocable<void(StatusOr<v1::Order>)> done) const;
 
  private:
-  PlaceOrder::Done AfterFinal(Executor& executor, Deadline deadline, PlaceOrder::Done done) const;
+  PlaceOrder::Done AfterFinal(Executor& executor, const CheckCall& call,
+                              PlaceOrder::Done done) const;
 
   const control::SettingsBoard& settings_;
   SqliteOrderStore& store_;

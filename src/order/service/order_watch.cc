@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -21,6 +22,8 @@ Status StillPending(const std::string& order_id) {
                    std::move(detail));
 }
 
+Status CallerHasGone() { return Status(StatusCode::kCancelled, "the caller has gone"); }
+
 }  // namespace
 
 // A stream of WatchOrder. What is not said to be under the lock runs on the call's loop. It takes
@@ -36,9 +39,8 @@ class OrderWatch::Stream final : public Watcher, public std::enable_shared_from_
 
   void Begin() {
     // Posted: a hook may not end what it hangs on.
-    hook_.emplace(call_.cancel_source(), [this] {
-      Post([](Stream& self) { self.End(Status(StatusCode::kCancelled, "the caller has gone")); });
-    });
+    hook_.emplace(call_.cancel_source(),
+                  [this] { Post([](Stream& self) { self.End(CallerHasGone()); }); });
     if (!parts_.Add(order_id_, shared_from_this(), nullptr)) End(rpc::ServerIsStopping());
   }
 
@@ -72,7 +74,7 @@ class OrderWatch::Stream final : public Watcher, public std::enable_shared_from_
         if (ok) {
           self->Go();
         } else {
-          self->End(Status(StatusCode::kCancelled, "the caller has gone"));
+          self->End(CallerHasGone());
         }
       });
     } else if (latest_->is_final && !goes_on_) {
@@ -99,7 +101,8 @@ class OrderWatch::Stream final : public Watcher, public std::enable_shared_from_
   bool ended_ = false;
 };
 
-// A caller that waits for a final state, until a moment.
+// A caller that waits for a final state, until a moment or until it has gone. Locks are taken in
+// this order: that of Parts or that of the cancel source, mutex_, the timer's.
 class OrderWatch::FinalWait final : public Watcher,
                                     public rpc::DelayTimer::Waiting,
                                     public std::enable_shared_from_this<FinalWait> {
@@ -110,13 +113,17 @@ class OrderWatch::FinalWait final : public Watcher,
         deadline_(deadline),
         done_(std::move(done)) {}
 
-  void Begin() {
+  void Begin(CancelSource* cancel) {
+    if (cancel != nullptr) hook_.emplace(*cancel, [this] { CallerLeaves(); });
     const bool entered = parts_.Add(order_id_, shared_from_this(), [this](rpc::DelayTimer& timer) {
-      if (!deadline_.is_finite()) return;
+      const std::lock_guard lock(mutex_);
+      if (!deadline_.is_finite() && !hook_) return;
       kept_ = shared_from_this();
-      timer.Add(*this, deadline_.moment());
+      timer.Add(*this, caller_has_gone_        ? Clock::Real().Now()
+                       : deadline_.is_finite() ? deadline_.moment()
+                                               : SteadyTime::max());
     });
-    if (!entered) done_(rpc::ServerIsStopping());
+    if (!entered) Answer(rpc::ServerIsStopping());
   }
 
   bool See(const std::shared_ptr<const Seen>& seen, Answers& answers) override {
@@ -127,24 +134,47 @@ class OrderWatch::FinalWait final : public Watcher,
 
   void Due() noexcept override {
     const std::shared_ptr<FinalWait> self = std::move(kept_);
-    if (parts_.Remove(order_id_, self)) done_(StillPending(order_id_));
+    if (!parts_.Remove(order_id_, self)) return;
+    mutex_.lock();
+    const Status why = caller_has_gone_ ? CallerHasGone() : StillPending(order_id_);
+    mutex_.unlock();
+    Answer(why);
   }
 
  private:
-  bool Settle(StatusOr<std::shared_ptr<const Order>> result, Answers& answers) {
-    answers.push_back([done = std::move(done_), result = std::move(result)]() mutable {
-      done(std::move(result));
+  using Result = StatusOr<std::shared_ptr<const Order>>;
+
+  // A hook may not end what it hangs on: the timer does.
+  void CallerLeaves() {
+    const std::lock_guard lock(mutex_);
+    caller_has_gone_ = true;
+    if (parts_.timer().Remove(*this)) parts_.timer().Add(*this, Clock::Real().Now());
+  }
+
+  bool Settle(Result result, Answers& answers) {
+    answers.push_back([self = shared_from_this(), result = std::move(result)]() mutable {
+      self->Answer(std::move(result));
     });
     // Else Due is on its way, and finds that it waits no longer.
+    const std::lock_guard lock(mutex_);
     if (parts_.timer().Remove(*this)) kept_.reset();
     return true;
+  }
+
+  // Once, with no lock. The call, and with it the source, may go with done.
+  void Answer(Result result) {
+    hook_.reset();
+    done_(std::move(result));
   }
 
   Parts& parts_;
   const std::string order_id_;
   const Deadline deadline_;
   FinalDone done_;
-  std::shared_ptr<FinalWait> kept_;  // while the timer has it
+  std::optional<CancelSource::Hook> hook_;
+  std::mutex mutex_;  // guards what follows
+  bool caller_has_gone_ = false;
+  std::shared_ptr<FinalWait> kept_;  // while the timer has it; then Due's
 };
 
 OrderWatch::OrderWatch(SqliteOrderStore& store) : parts_(std::make_unique<Parts>(store)) {}
@@ -161,8 +191,10 @@ void OrderWatch::Watch(WatchCall& call) {
   std::make_shared<Stream>(call, *parts_)->Begin();
 }
 
-void OrderWatch::WaitForFinal(std::string order_id, Deadline deadline, FinalDone done) {
-  std::make_shared<FinalWait>(*parts_, std::move(order_id), deadline, std::move(done))->Begin();
+void OrderWatch::WaitForFinal(std::string order_id, Deadline deadline, CancelSource* cancel,
+                              FinalDone done) {
+  std::make_shared<FinalWait>(*parts_, std::move(order_id), deadline, std::move(done))
+      ->Begin(cancel);
 }
 
 void OrderWatch::EndStreams() { parts_->End(true); }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/cancellation.h"
 #include "common/base/deadline.h"
 #include "common/base/limits.h"
 #include "common/rpc/server_stream.h"
@@ -33,8 +34,9 @@ class OrderWatch {
 
   // done: runs once, perhaps before this returns: the order once it is in a state that it does not
   // leave by itself; NOT_FOUND, reason ORDER_UNKNOWN; DEADLINE_EXCEEDED, reason ORDER_PENDING, with
-  // the order_id in the metadata; UNAVAILABLE, reason STOPPING.
-  void WaitForFinal(std::string order_id, Deadline deadline, FinalDone done);
+  // the order_id in the metadata; CANCELLED once the caller has gone; UNAVAILABLE, reason STOPPING.
+  // cancel: the caller's, lives until done; may be null.
+  void WaitForFinal(std::string order_id, Deadline deadline, CancelSource* cancel, FinalDone done);
 
   // Ends the streams, at the beginning of an orderly end; later ones are refused.
   void EndStreams();

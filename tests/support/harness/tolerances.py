@@ -23,6 +23,10 @@ LATENCY = 0.010
 # E10. A peer that is gone is said to be gone within so many seconds: no connect attempt is waited for.
 FAIL_FAST = 0.005
 
+# E28. The same overhead of a call against its D as in E2, and the ends of the burst: a pool full once more or less.
+BURST = 0.10
+# E12, E28. A backlog drains in rounds of deliveries: half a round more or less of five or six.
+DRAINED = 0.20
 # E21. As the design has it: the lag is that of the link and of two loops, and changes and orders are not in step.
 STALE = 0.20
 
