@@ -1,7 +1,7 @@
 // Questions that come as messages: the verdict goes where reply_to says, once, in the transaction
 // that notes the question.
-#include "common/message/outbox.h"
 #include "tests/services/consumers.h"
+#include "tests/services/delivery.h"
 #include "tests/services/order_peer.h"
 #include "tests/services/restaurants.h"
 
@@ -9,40 +9,6 @@ namespace lockstep::test {
 namespace {
 
 using message::v1::Envelope;
-
-// Delivers to the mailbox of a service; the outcome of each message, by its reason where it failed.
-std::vector<std::string> Deliver(const std::string& address,
-                                 const std::vector<Envelope>& envelopes) {
-  const auto stub =
-      message::v1::Mailbox::NewStub(rpc::MakeChannel(address, {.own_connection = true}));
-  message::v1::DeliverRequest request;
-  request.set_sender("test");
-  for (const Envelope& envelope : envelopes) *request.add_envelopes() = envelope;
-  grpc::ClientContext context;
-  context.set_deadline(rpc::ToTimespec(Deadline::After(std::chrono::steady_clock::now(), 20s)));
-  message::v1::DeliverResponse response;
-  const grpc::Status status = stub->Deliver(&context, request, &response);
-  if (!status.ok()) return {status.error_message()};
-  std::vector<std::string> said;
-  for (const auto& outcome : response.outcomes()) {
-    if (outcome.status().code() == 0) {
-      said.emplace_back(outcome.duplicate() ? "duplicate" : "taken");
-    } else {
-      const Status refused = rpc::FromGrpcStatus(
-          grpc::Status(static_cast<grpc::StatusCode>(outcome.status().code()),
-                       outcome.status().message(), outcome.status().SerializeAsString()));
-      said.push_back(CodeName(refused.code()) + " " + DetailOf(refused).reason);
-    }
-  }
-  return said;
-}
-
-template <typename Payload>
-Envelope Question(const Payload& payload, const std::string& key) {
-  Envelope envelope = message::MakeEnvelope(payload, key, "about-" + key, Clock::Real().WallNow());
-  envelope.set_reply_to("order");
-  return envelope;
-}
 
 Envelope AskConsumer(const std::string& consumer_id, const std::string& order_id = "o1") {
   consumer::v1::ValidateConsumerInfo asked;

@@ -13,6 +13,7 @@
 #include "common/message/mailbox.h"
 #include "common/message/tables.h"
 #include "common/owner/flags.h"
+#include "lockstep/consumer/v1/account.pb.h"
 #include "lockstep/consumer/v1/consumer.pb.h"
 #include "lockstep/order/v1/order.pb.h"
 #include "lockstep/restaurant/v1/restaurant.pb.h"
@@ -30,7 +31,11 @@ class OrderPeer {
     file_ = *std::move(file);
     message::Handlers handlers;
     for (const auto* type : {consumer::v1::ConsumerValidated::descriptor(),
-                             restaurant::v1::OrderDetailsValidated::descriptor()}) {
+                             consumer::v1::PaymentAuthorized::descriptor(),
+                             consumer::v1::PaymentNotCaptured::descriptor(),
+                             restaurant::v1::OrderDetailsValidated::descriptor(),
+                             restaurant::v1::ItemsReserved::descriptor(),
+                             restaurant::v1::ItemsNotConfirmed::descriptor()}) {
       handlers[type->full_name()] = [this](store::Database&, const message::v1::Envelope& envelope,
                                            WallTime) -> message::Handled {
         return {OkStatus(), [this, envelope] {

@@ -8,9 +8,19 @@
 #include "common/rpc/idle_pollers.h"
 
 namespace lockstep::owner {
+namespace {
+
+message::Handlers AllHandlers(const message::Transport& transport, Judges judges, Effects effects) {
+  message::Handlers handlers = AnsweringHandlers(transport, std::move(judges));
+  AddHandlers(handlers, transport, std::move(effects));
+  return handlers;
+}
+
+}  // namespace
 
 Exchange::Exchange(const control::HostContext& context, std::string owner, OwnerFlags flags,
-                   store::StoreFile& file, const message::FeedSource& feed, Judges judges)
+                   store::StoreFile& file, const message::FeedSource& feed, Judges judges,
+                   Effects effects)
     : owner_(std::move(owner)),
       node_(context.flags.node),
       db_(context.flags.db),
@@ -19,7 +29,8 @@ Exchange::Exchange(const control::HostContext& context, std::string owner, Owner
       feed_(feed),
       loop_(std::make_unique<grpc::CompletionQueue>()),
       transport_(message::MakeGrpcTransport(flags_.peers, node_, loop_)),
-      mailbox_(file, context.faults, AnsweringHandlers(*transport_, std::move(judges))),
+      mailbox_(file, context.faults,
+               AllHandlers(*transport_, std::move(judges), std::move(effects))),
       feed_service_(file, feed, context.faults),
       feed_trimmer_(file),
       feed_trimmed_(Clock::Real().Now()),

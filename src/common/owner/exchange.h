@@ -1,5 +1,6 @@
-// What an owner has to do with others without being called: it answers questions that come as
-// messages, tells its changes by a feed, listens to Order's feed, and keeps the common data.
+// What an owner has to do with others without being called: it answers questions and carries out
+// commands that come as messages, tells its changes by a feed, listens to Order's feed, and keeps
+// the common data.
 //
 // Threads: those of its parts; the methods one at a time. Order of the end: Drain while calls may
 // still come in; Stop when none will, before the file stops.
@@ -21,6 +22,7 @@
 #include "common/message/transport.h"
 #include "common/owner/common_data_writer.h"
 #include "common/owner/desk_port.h"
+#include "common/owner/effect.h"
 #include "common/owner/flags.h"
 #include "common/owner/judge.h"
 #include "common/owner/order_feed.h"
@@ -33,7 +35,7 @@ class Exchange {
  public:
   // owner: "consumer". What context and file and feed refer to outlives it.
   Exchange(const control::HostContext& context, std::string owner, OwnerFlags flags,
-           store::StoreFile& file, const message::FeedSource& feed, Judges judges);
+           store::StoreFile& file, const message::FeedSource& feed, Judges judges, Effects effects);
   ~Exchange();  // Stop()
 
   // For the business server.

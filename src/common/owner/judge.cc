@@ -7,6 +7,8 @@ namespace {
 
 constexpr int kTypeVersion = 1;
 
+}  // namespace
+
 Status CheckReplyTo(const message::v1::Envelope& question, const message::Transport& transport) {
   if (question.reply_to().empty()) {
     return MakeError(StatusCode::kInvalidArgument, "REPLY_TO_MISSING",
@@ -16,8 +18,6 @@ Status CheckReplyTo(const message::v1::Envelope& question, const message::Transp
   }
   return transport.Knows(question.reply_to());
 }
-
-}  // namespace
 
 Status ReadPayload(const message::v1::Envelope& envelope, google::protobuf::Message& payload) {
   if (envelope.type_version() != kTypeVersion) {

@@ -27,6 +27,19 @@ using Judges = std::map<std::string, Judge>;
 // MESSAGE_MALFORMED.
 Status ReadPayload(const message::v1::Envelope& envelope, google::protobuf::Message& payload);
 
+// An answer, as the question wants it.
+template <class Answer>
+message::v1::Envelope AnswerTo(const message::v1::Envelope& question, const Answer& answer,
+                               WallTime now) {
+  message::v1::Envelope envelope =
+      message::MakeEnvelope(answer, question.key(), question.correlation_id(), now);
+  envelope.set_trace_parent(question.trace_parent());
+  return envelope;
+}
+
+// OK if an answer to the question can be sent.
+Status CheckReplyTo(const message::v1::Envelope& question, const message::Transport& transport);
+
 // judge: StatusOr<Answer>(const Asked&, WallTime now).
 template <class Asked, class Answer, class Say>
 void AddJudge(Judges& judges, Say say) {
@@ -37,10 +50,7 @@ void AddJudge(Judges& judges, Say say) {
     if (Status status = ReadPayload(question, asked); !status.ok()) return status;
     StatusOr<Answer> answer = say(asked, now);
     if (!answer.ok()) return answer.status();
-    message::v1::Envelope envelope =
-        message::MakeEnvelope(*answer, question.key(), question.correlation_id(), now);
-    envelope.set_trace_parent(question.trace_parent());
-    return envelope;
+    return AnswerTo(question, *answer, now);
   };
 }
 

@@ -25,6 +25,7 @@
 #include "common/base/id.h"
 #include "common/base/page_token.h"
 #include "common/control/host.h"
+#include "common/owner/command.h"
 #include "common/owner/exchange.h"
 #include "common/owner/record_feed.h"
 #include "common/rpc/method_list.h"
@@ -85,21 +86,24 @@ class RecordService : public control::HostedService {
   }
 
  protected:
-  // service: its full name. judges: what it answers to messages; they may find records.
+  // service: its full name. judges: what it answers to messages; they may find records. effects:
+  // what it does when a message says so.
   RecordService(const control::HostContext& context, std::unique_ptr<Store> records,
-                std::string service, RecordWords words, OwnerFlags flags, Judges judges)
+                std::string service, RecordWords words, OwnerFlags flags, Judges judges,
+                Effects effects)
       : methods_(context.faults, std::move(service)),
         words_(std::move(words)),
         path_(context.flags.db),
         records_(std::move(records)),
         exchange_(context, words_.noun, std::move(flags), records_->file(), feed_,
-                  std::move(judges)) {}
+                  std::move(judges), std::move(effects)) {}
 
   // The generated one, with raw methods.
   virtual grpc::Service& service() = 0;
 
   // As of the last commit; null if there is none.
   Entry Find(std::string_view id) const { return records_->Find(id); }
+  Store& records() { return *records_; }
 
   // Answers with the record, or with the one that is there already with the same content. A record
   // without an id gets one. violations: what is wrong with the request so far.
@@ -193,11 +197,6 @@ class RecordService : public control::HostedService {
   rpc::MethodList methods_;
 
  private:
-  static Deadline NotAfter(const rpc::ServerCallBase& call) {
-    return call.rules().drop_expired.load(std::memory_order_relaxed) ? call.budget().deadline
-                                                                     : Deadline::Never();
-  }
-
   template <class Request, class Response, class Decide>
   void Submit(rpc::ServerCall<Request, Response>& call, std::string id, Decide decide,
               bool same_is_duplicate) {

@@ -52,6 +52,18 @@ inline WallTime ToTime(const google::protobuf::Timestamp& in) {
   return WallTime(std::chrono::seconds(in.seconds()) + Duration(in.nanos()));
 }
 
+// Of a request's field: what is no time between the years 1970 and 2262 is a violation.
+inline WallTime ReadTime(const google::protobuf::Timestamp& in, std::string_view field,
+                         Violations& violations) {
+  constexpr std::int64_t kSecondsMax = Duration::max() / std::chrono::seconds(1) - 1;
+  if (in.seconds() >= 0 && in.seconds() <= kSecondsMax && in.nanos() >= 0 &&
+      in.nanos() < 1'000'000'000) {
+    return ToTime(in);
+  }
+  violations.Add(field, "must be a time between the years 1970 and 2262, is not");
+  return WallTime();
+}
+
 inline void SetMoney(const Money& money, money::v1::Money* out) {
   out->set_currency_code(money.currency_code());
   out->set_units(money.units());

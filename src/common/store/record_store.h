@@ -29,6 +29,7 @@
 #include "common/base/deadline.h"
 #include "common/base/status.h"
 #include "common/store/catalog.h"
+#include "common/store/decided.h"
 #include "common/store/store_file.h"
 
 namespace lockstep::store {
@@ -76,10 +77,25 @@ class RecordStore {
   // Says what the record with this id is to be from now on, given the current one (null: there is
   // none). The current one itself, or an error: nothing is changed. May run more than once.
   using Decide = AnyInvocable<StatusOr<Entry>(const Entry& current)>;
+  // The same of one that reads or writes other tables, within the transaction of the change: an
+  // error rolls it back; a refusal is an outcome, and has written nothing.
+  using DecideIn = AnyInvocable<StatusOr<Decided<Entry>>(Database&, const Entry& current)>;
   // The record as it is after the commit; changed: by this call.
   using Done = AnyInvocable<void(StatusOr<Entry> record, bool changed)>;
 
   void Change(std::string id, Deadline not_after, Decide decide, Done done) {
+    ChangeIn(
+        std::move(id), not_after,
+        [decide = std::move(decide)](Database&,
+                                     const Entry& current) mutable -> StatusOr<Decided<Entry>> {
+          StatusOr<Entry> outcome = decide(current);
+          if (!outcome.ok()) return Decided<Entry>{outcome.status(), nullptr};
+          return Decided<Entry>{OkStatus(), *std::move(outcome)};
+        },
+        std::move(done));
+  }
+
+  void ChangeIn(std::string id, Deadline not_after, DecideIn decide, Done done) {
     auto change = std::make_shared<Changing>();
     change->id = std::move(id);
     change->decide = std::move(decide);
@@ -133,7 +149,7 @@ class RecordStore {
 
   struct Changing {
     std::string id;
-    Decide decide;
+    DecideIn decide;
     Done done;
     StatusOr<Entry> outcome = Entry();
     bool changed = false;
@@ -178,7 +194,13 @@ class RecordStore {
   Status Make(Database& database, Changing& change) const {
     StatusOr<Entry> current = Current(database, change.id);
     if (!current.ok()) return current.status();
-    change.outcome = change.decide(*current);
+    StatusOr<Decided<Entry>> decided = change.decide(database, *current);
+    if (!decided.ok()) return decided.status();
+    if (decided->refusal.ok()) {
+      change.outcome = std::move(decided->value);
+    } else {
+      change.outcome = std::move(decided->refusal);
+    }
     change.changed = change.outcome.ok() && *change.outcome != *current;
     if (!change.changed) return OkStatus();
     Status status = Table::Write(database, current->get(), **change.outcome);

@@ -11,7 +11,7 @@ ConsumerService::ConsumerService(const control::HostContext& context, std::uniqu
                                  owner::OwnerFlags flags)
     : RecordService(context, std::move(store), Service::service_full_name(),
                     {"consumer", "consumer_id", "CONSUMER_UNKNOWN", "CONSUMER_ID_TAKEN"},
-                    std::move(flags), MakeJudges()),
+                    std::move(flags), MakeJudges(), {}),
       node_(context.flags.node) {
   methods_.Add("CreateConsumer", raw_, &Raw::RequestCreateConsumer, *this,
                &ConsumerService::CreateConsumer);

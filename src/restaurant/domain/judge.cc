@@ -57,8 +57,8 @@ StatusOr<Money> Price(const Restaurant& restaurant, const std::vector<OrderLine>
     StatusOr<Money> sum = total.Plus(*price);
     if (!sum.ok()) return sum.status();
     total = *std::move(sum);
-    lines.push_back(
-        {item.menu_item_id, item.display_name, quantity, item.price, *std::move(price)});
+    lines.push_back({item.menu_item_id, item.display_name, quantity, item.price, *std::move(price),
+                     item.limited});
   }
   return total;
 }
@@ -81,23 +81,27 @@ void JudgeTotal(const Restaurant& restaurant, const StatusOr<Money>& total,
 
 }  // namespace
 
+void ValidateLines(const std::vector<OrderLine>& lines, Violations& violations) {
+  const std::size_t count = lines.size();
+  if (count < 1 || count > limits::kOrderLinesMax) {
+    violations.Add("lines",
+                   fmt::format("must be 1 to {} lines, are {}", limits::kOrderLinesMax, count));
+    return;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const OrderLine& line = lines[i];
+    // The paths are written only for a line that needs them: this runs for every order.
+    Violations found;
+    found.RequireId("menu_item_id", line.menu_item_id);
+    found.RequireRange("quantity", line.quantity, 1, limits::kQuantityMax);
+    if (!found.empty()) violations.AddAll(fmt::format("lines[{}].", i), found);
+  }
+}
+
 void Validate(const Question& question, Violations& violations) {
   violations.RequireId("order_id", question.order_id);
   violations.RequireId("restaurant_id", question.restaurant_id);
-  const std::size_t lines = question.lines.size();
-  if (lines < 1 || lines > limits::kOrderLinesMax) {
-    violations.Add("lines",
-                   fmt::format("must be 1 to {} lines, are {}", limits::kOrderLinesMax, lines));
-  } else {
-    for (std::size_t i = 0; i < lines; ++i) {
-      const OrderLine& line = question.lines[i];
-      // The paths are written only for a line that needs them: this runs for every order.
-      Violations found;
-      found.RequireId("menu_item_id", line.menu_item_id);
-      found.RequireRange("quantity", line.quantity, 1, limits::kQuantityMax);
-      if (!found.empty()) violations.AddAll(fmt::format("lines[{}].", i), found);
-    }
-  }
+  ValidateLines(question.lines, violations);
   const Address& address = question.delivery_address;
   violations.RequireText("delivery_address.street", address.street, limits::kStreetBytesMax);
   violations.RequireText("delivery_address.city", address.city, limits::kCityBytesMax);

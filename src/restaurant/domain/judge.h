@@ -48,7 +48,8 @@ struct PricedLine {
   std::string display_name;
   std::int32_t quantity = 0;
   Money unit_price;
-  Money price;  // quantity times unit_price
+  Money price;           // quantity times unit_price
+  bool limited = false;  // as the item is
   friend bool operator==(const PricedLine&, const PricedLine&) = default;
 };
 
@@ -64,7 +65,9 @@ struct OrderDetailsVerdict {
   std::string node;
 };
 
-// Adds what is wrong, with the field paths of ValidateOrderDetailsRequest.
+// Adds what is wrong with `lines`.
+void ValidateLines(const std::vector<OrderLine>& lines, Violations& violations);
+// The same of a whole question, with the field paths of ValidateOrderDetailsRequest.
 void Validate(const Question& question, Violations& violations);
 
 // Every reason against the order, in this order: closed, each item that cannot be had (once, in the

@@ -25,6 +25,7 @@ struct MenuItem {
   Money price;  // of one portion; zero or more
   Availability availability = Availability::kUnspecified;
   std::string category;  // may be empty
+  bool limited = false;  // it has a stock: see stock.h
   friend bool operator==(const MenuItem&, const MenuItem&) = default;
 };
 

@@ -121,6 +121,15 @@ Status CheckVersionOf(const Restaurant& current, std::int64_t expected) {
                       current.version);
 }
 
+// What a stock does to the items is no matter of the menu.
+bool SameMenu(const Menu& a, const Menu& b) {
+  return std::equal(a.items().begin(), a.items().end(), b.items().begin(), b.items().end(),
+                    [](const MenuItem& one, MenuItem other) {
+                      other.limited = one.limited;
+                      return one == other;
+                    });
+}
+
 // What is left of the menu, with the items put in their places; their places say where. Removed ids
 // that are not there are violations.
 std::vector<MenuItem> Revised(const Menu& menu, const MenuRevision& revision,
@@ -129,9 +138,12 @@ std::vector<MenuItem> Revised(const Menu& menu, const MenuRevision& revision,
   for (std::size_t i = 0; i < revision.remove_menu_item_ids.size(); ++i) {
     const std::string& id = revision.remove_menu_item_ids[i];
     removed.insert(id);
-    if (menu.Find(id) != nullptr) continue;
+    const MenuItem* item = menu.Find(id);
+    if (item != nullptr && !item->limited) continue;
     violations.Add(fmt::format("remove_menu_item_ids[{}]", i),
-                   fmt::format("must be on the menu, {} is not", id));
+                   item == nullptr
+                       ? fmt::format("must be on the menu, {} is not", id)
+                       : fmt::format("must have no stock, {} has: make it unlimited first", id));
   }
   std::unordered_map<std::string_view, const MenuItem*> put;
   for (const MenuItem& item : revision.put_items) put.emplace(item.menu_item_id, &item);
@@ -141,6 +153,7 @@ std::vector<MenuItem> Revised(const Menu& menu, const MenuRevision& revision,
     if (removed.contains(item.menu_item_id)) continue;
     const auto replacement = put.find(item.menu_item_id);
     items.push_back(replacement == put.end() ? item : WithDefaults(*replacement->second));
+    items.back().limited = item.limited;
   }
   for (const MenuItem& item : revision.put_items) {
     if (menu.Find(item.menu_item_id) == nullptr) items.push_back(WithDefaults(item));
@@ -264,7 +277,7 @@ StatusOr<Restaurant> Apply(const Restaurant& current, const MenuRevision& revisi
 bool SameContent(const Restaurant& a, const Restaurant& b) {
   return a.restaurant_id == b.restaurant_id && a.display_name == b.display_name &&
          a.opening_state == b.opening_state && a.minimum_order == b.minimum_order &&
-         a.delivery_area == b.delivery_area && a.menu == b.menu;
+         a.delivery_area == b.delivery_area && SameMenu(a.menu, b.menu);
 }
 
 }  // namespace lockstep::restaurant

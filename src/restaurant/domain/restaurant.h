@@ -63,8 +63,8 @@ Restaurant Begin(Restaurant restaurant, WallTime now);
 StatusOr<Restaurant> Apply(const Restaurant& current, const RestaurantUpdate& update, WallTime now);
 StatusOr<Restaurant> Apply(const Restaurant& current, const MenuRevision& revision, WallTime now);
 
-// True if creating one where there is the other is a repetition: all but version and times. Both
-// begun, so that defaults are the same on both sides.
+// True if creating one where there is the other is a repetition: all but version, times and which
+// items are limited. Both begun, so that defaults are the same on both sides.
 bool SameContent(const Restaurant& a, const Restaurant& b);
 
 }  // namespace lockstep::restaurant

@@ -118,6 +118,7 @@ void SetProto(const Restaurant& restaurant, v1::Restaurant* out) {
     rpc::SetMoney(item.price, said->mutable_price());
     said->set_availability(static_cast<v1::MenuItem::Availability>(item.availability));
     said->set_category(item.category);
+    said->set_limited(item.limited);
   }
   out->set_version(restaurant.version);
   rpc::SetTime(restaurant.create_time, out->mutable_create_time());
@@ -142,6 +143,7 @@ void SetProto(OrderDetailsVerdict&& verdict, v1::OrderDetailsVerdict* out) {
     said->set_quantity(line.quantity);
     rpc::SetMoney(line.unit_price, said->mutable_unit_price());
     rpc::SetMoney(line.price, said->mutable_price());
+    said->set_limited(line.limited);
   }
   if (verdict.total) rpc::SetMoney(*verdict.total, out->mutable_total());
   out->set_restaurant_version(verdict.restaurant_version);

@@ -19,8 +19,9 @@ RestaurantService::RestaurantService(const control::HostContext& context,
                                      std::unique_ptr<Store> store, owner::OwnerFlags flags)
     : RecordService(context, std::move(store), Service::service_full_name(),
                     {"restaurant", "restaurant_id", "RESTAURANT_UNKNOWN", "RESTAURANT_ID_TAKEN"},
-                    std::move(flags), MakeJudges()),
-      node_(context.flags.node) {
+                    std::move(flags), MakeJudges(), StockEffects()),
+      node_(context.flags.node),
+      stock_(records()) {
   methods_.Add("CreateRestaurant", raw_, &Raw::RequestCreateRestaurant, *this,
                &RestaurantService::CreateRestaurant);
   methods_.Add("GetRestaurant", raw_, &Raw::RequestGetRestaurant, *this,
@@ -32,6 +33,21 @@ RestaurantService::RestaurantService(const control::HostContext& context,
                &RestaurantService::ListRestaurants);
   methods_.Add("ValidateOrderDetails", raw_, &Raw::RequestValidateOrderDetails, *this,
                &RestaurantService::ValidateOrderDetails);
+  methods_.Add("SetStock", raw_, &Raw::RequestSetStock, stock_, &StockService::SetStock);
+  methods_.Add("GetStock", raw_, &Raw::RequestGetStock, stock_, &StockService::GetStock);
+  methods_.Add("ReserveItems", raw_, &Raw::RequestReserveItems, stock_,
+               &StockService::ReserveItems);
+  methods_.Add("ReleaseItems", raw_, &Raw::RequestReleaseItems, stock_,
+               &StockService::ReleaseItems);
+  methods_.Add("ConfirmItems", raw_, &Raw::RequestConfirmItems, stock_,
+               &StockService::ConfirmItems);
+  methods_.Add("ListReservations", raw_, &Raw::RequestListReservations, stock_,
+               &StockService::ListReservations);
+}
+
+void RestaurantService::Tick() {
+  RecordService::Tick();
+  stock_.Tick(Clock::Real().WallNow());
 }
 
 // Called before this is whole: the judges are used only afterwards.

@@ -44,8 +44,31 @@ CREATE TABLE menu_items (
   PRIMARY KEY (restaurant_id, menu_item_id)
 ) STRICT, WITHOUT ROWID;
 )sql";
-constexpr std::array<std::string_view, 4> kScripts = {kRecords, message::kMessageTables,
-                                                      message::kFeedTables, message::kFeedTable};
+// Sums of what is set aside and sold stand beside each item, so that a question about stock reads
+// one row an item; the lines of a reservation lie in one piece, so that it is one row.
+constexpr std::string_view kStock = R"sql(
+CREATE TABLE stock (
+  restaurant_id TEXT NOT NULL REFERENCES restaurants,
+  menu_item_id TEXT NOT NULL,
+  stocked INTEGER CHECK (stocked >= sold + reserved),  -- NULL: unlimited, and counted all the same
+  reserved INTEGER NOT NULL CHECK (reserved >= 0),
+  sold INTEGER NOT NULL CHECK (sold >= 0),
+  PRIMARY KEY (restaurant_id, menu_item_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE reservations (
+  order_id TEXT NOT NULL PRIMARY KEY,
+  restaurant_id TEXT NOT NULL,
+  lines TEXT NOT NULL,                  -- empty: released before it came
+  state INTEGER NOT NULL,               -- 1 held, 2 confirmed, 3 released, 4 expired
+  expire_time INTEGER NOT NULL,
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX reservations_held ON reservations (expire_time) WHERE state = 1;
+CREATE INDEX reservations_ended ON reservations (update_time) WHERE state >= 3;
+)sql";
+constexpr std::array<std::string_view, 5> kScripts = {
+    kRecords, message::kMessageTables, message::kFeedTables, message::kFeedTable, kStock};
 
 constexpr std::string_view kWrite =
     "INSERT INTO restaurants (restaurant_id, display_name, opening_state, currency, minimum_nanos, "
@@ -55,8 +78,10 @@ constexpr std::string_view kWrite =
     "minimum_nanos = excluded.minimum_nanos, version = excluded.version, "
     "update_time = excluded.update_time";
 constexpr std::string_view kReadItems =
-    "SELECT menu_item_id, display_name, price_nanos, availability, category FROM menu_items "
-    "WHERE restaurant_id = ?1 ORDER BY place";
+    "SELECT menu_item_id, display_name, price_nanos, availability, category, "
+    "EXISTS (SELECT 1 FROM stock WHERE stock.restaurant_id = ?1 AND "
+    "stock.menu_item_id = menu_items.menu_item_id AND stocked IS NOT NULL) "
+    "FROM menu_items WHERE restaurant_id = ?1 ORDER BY place";
 constexpr std::string_view kWriteItem =
     "INSERT INTO menu_items (restaurant_id, menu_item_id, place, display_name, price_nanos, "
     "availability, category) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) "
@@ -81,7 +106,7 @@ Status ReadMenu(Database& database, Restaurant& restaurant) {
   while (row.Step()) {
     items.push_back({std::string(row.Text(0)), std::string(row.Text(1)),
                      Money::FromTotalNanos(currency, row.Int64(2)),
-                     static_cast<Availability>(row.Int(3)), std::string(row.Text(4))});
+                     static_cast<Availability>(row.Int(3)), std::string(row.Text(4)), row.Bool(5)});
   }
   restaurant.menu = Menu(std::move(items));
   return row.Finish();
