@@ -34,6 +34,10 @@ class Cost:
         self.time += result["seconds"]
         self.seconds["rows"] = self.seconds.get("rows", 0) + result["cpu_seconds"]
 
+    def rate(self):
+        """Calls a second."""
+        return self.calls / self.time
+
     def us(self, name=None):
         """Microseconds a call: of one process, or of all."""
         return 1e6 * (sum(self.seconds.values()) if name is None else self.seconds[name]) / self.calls
@@ -118,7 +122,7 @@ def create_order_cpu(bench):
         hops_alone = sum(cost.us() for cost in alone.values())
         yield ours.us() / (hops + row.us()), {
             "ours µs": ours.us(), "3 hops µs": hops, "row µs": row.us(),
-            **{f"{name} µs": ours.us(name) for name in ours.seconds}, "orders/s": ours.calls / ours.time,
-            **{f"hops/s {method}": cost.calls / cost.time for method, cost in together.items()},
+            **{f"{name} µs": ours.us(name) for name in ours.seconds}, "orders/s": ours.rate(),
+            **{f"hops/s {method}": cost.rate() for method, cost in together.items()},
             "3 hops, each alone µs": hops_alone, "ratio to those": ours.us() / (hops_alone + row.us()),
             "row commit wall µs": 32e6 * row.time / row.calls}

@@ -5,6 +5,8 @@ import itertools
 import json
 import os
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -72,14 +74,42 @@ class Server:
         raise Failed(f"{self.program} has no {field}")
 
 
+def free_port():
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Services:
     """Order, with the Consumer and Restaurant that it asks."""
 
-    def __init__(self, order, consumer, restaurant, order_db):
+    def __init__(self, order, consumer, restaurant, order_db, databases):
         self.order, self.consumer, self.restaurant, self.order_db = order, consumer, restaurant, order_db
+        self.databases = databases
 
     def pids(self):
         return {"order": self.order.pid, "consumer": self.consumer.pid, "restaurant": self.restaurant.pid}
+
+    @contextlib.contextmanager
+    def owners_still(self):
+        """Meanwhile Consumer and Restaurant are there and do nothing."""
+        owners = self.consumer.process, self.restaurant.process
+        for process in owners:
+            process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in owners:
+                process.send_signal(signal.SIGCONT)
+
+    def messages_waiting(self):
+        """In the outboxes of all three."""
+        waiting = 0
+        for path in self.databases:
+            with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+                waiting += database.execute("SELECT count(*) FROM outbox_waiting").fetchone()[0]
+        return waiting
 
 
 class Bench:
@@ -126,21 +156,27 @@ class Bench:
     def close(self):
         self.stop_all()
 
-    def start_ours(self, name, *arguments, db=None):
-        return self.start(f"lockstep-{name}", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0",
+    def start_ours(self, name, *arguments, db=None, listen="127.0.0.1:0"):
+        return self.start(f"lockstep-{name}", "--listen", listen, "--control", "127.0.0.1:0",
                           "--db", db or self.path(f"{name}.db"), "--log-level", "error", *arguments)
 
-    def start_order(self, consumer, restaurant, *arguments, db=None):
+    def start_order(self, consumer, restaurant, *arguments, db=None, listen="127.0.0.1:0"):
         return self.start_ours("order", "--sync-listen", "127.0.0.1:0", "--consumer", consumer.target, "--restaurant",
-                               restaurant.target, *arguments, db=db)
+                               restaurant.target, *arguments, db=db, listen=listen)
 
-    def start_services(self, *order_arguments, db=None):
-        self.consumer_db = self.path("consumer.db")
-        consumer = self.start_ours("consumer", db=self.consumer_db)
-        restaurant = self.start_ours("restaurant")
+    def start_services(self, *order_arguments, db=None, all_styles=False):
+        """all_styles: Consumer and Restaurant can answer Order by messages. Nobody listens to Order's feed."""
+        listen, peer = "127.0.0.1:0", ()
+        if all_styles:
+            listen = f"127.0.0.1:{free_port()}"
+            peer = ("--peer", f"order={listen}", "--no-order-feed")
+        self.consumer_db, restaurant_db = self.path("consumer.db"), self.path("restaurant.db")
+        consumer = self.start_ours("consumer", *peer, db=self.consumer_db)
+        restaurant = self.start_ours("restaurant", *peer, db=restaurant_db)
         self.run("prepare", "--consumer", consumer.target, "--restaurant", restaurant.target)
         db = db or self.path("order.db")
-        return Services(self.start_order(consumer, restaurant, *order_arguments, db=db), consumer, restaurant, db)
+        order = self.start_order(consumer, restaurant, *order_arguments, db=db, listen=listen)
+        return Services(order, consumer, restaurant, db, [db, self.consumer_db, restaurant_db])
 
     def start_leaf(self, *arguments):
         return self.start("lockstep-bench-leaf", "--db", self.path("none"), "--log-level", "error", *arguments)

@@ -1,10 +1,11 @@
 """Orders a second: styles against each other, the cap of the pool, group commit, many in flight, a large store."""
+import contextlib
 import hashlib
 import sqlite3
 
-from .costs import take_sample
+from .costs import Cost, take_sample, turns
 from .figure import figure
-from .programs import cpu_us
+from .programs import Failed, cpu_us
 
 POOL_CAPPED = 16
 DELAY_MS = 5
@@ -23,6 +24,71 @@ def non_blocking_over_blocking(bench):
         non_blocking = rate(bench, services.order, "non-blocking")
         blocking = rate(bench, services.order, "blocking")
         yield non_blocking / blocking, {"non-blocking/s": non_blocking, "blocking/s": blocking}
+
+
+def start_all_styles(bench, style):
+    services = bench.start_services(all_styles=True)
+
+    def accepted():
+        try:
+            rate(bench, services.order, style, seconds=0.5)
+            return True
+        except Failed:
+            return False
+
+    bench.wait_until(accepted, f"Order takes orders in style {style}")
+    return services
+
+
+def compare(bench, services, *sides):
+    """One round: the cost of an order in each of these (name, style, whether Consumer and Restaurant stand still). What one
+    leaves to be delivered is delivered before the next one's turn."""
+    pids = services.pids()
+    costs = {name: Cost() for name, _, _ in sides}
+    for name, style, still in turns(*sides):
+        bench.wait_until(lambda: services.messages_waiting() == 0, "all messages are delivered")
+        with services.owners_still() if still else contextlib.nullcontext():
+            costs[name].add(bench.closed(services.order.target, "--style", style, pids=pids.values(),
+                                         seconds=bench.window / 2), pids)
+    return costs
+
+
+def explain(costs, name):
+    base = costs["non-blocking"]
+    return {f"CPU of all, {name} ÷ non-blocking": costs[name].us() / base.us(),
+            f"CPU of Order, {name} ÷ non-blocking": costs[name].us("order") / base.us("order")}
+
+
+def each_rate_and_cpu(costs):
+    rates = {f"{name}/s": cost.rate() for name, cost in costs.items()}
+    return rates | {f"{process} µs {name}": cost.us(process) for name, cost in costs.items() for process in cost.seconds}
+
+
+@figure(at_least=1.8)
+def replica_over_non_blocking(bench):
+    """Orders a second in style REPLICA ÷ in style NON_BLOCKING; 64 in flight, all healthy."""
+    services = start_all_styles(bench, "replica")
+    for _ in bench.each_round():
+        costs = compare(bench, services, ("replica", "replica", False), ("non-blocking", "non-blocking", False))
+        yield (costs["replica"].rate() / costs["non-blocking"].rate(),
+               explain(costs, "replica") | each_rate_and_cpu(costs))
+
+
+@figure(at_least=1.8)
+def deferred_over_non_blocking(bench):
+    """Orders accepted a second in style DEFERRED, on the request path ÷ in style NON_BLOCKING; 64 in flight.
+
+    The request path is what the caller waits for: Consumer and Restaurant stand still meanwhile (SIGSTOP), and the messages
+    wait in the outbox until the turn is over. With messages delivered, judged and answered at the same time by the same
+    processors an order is about as much work as in NON_BLOCKING; that ratio is printed too ("delivered").
+    """
+    services = start_all_styles(bench, "deferred")
+    for _ in bench.each_round():
+        costs = compare(bench, services, ("deferred", "deferred", True), ("non-blocking", "non-blocking", False),
+                        ("delivered", "deferred", False))
+        yield costs["deferred"].rate() / costs["non-blocking"].rate(), {
+            **explain(costs, "deferred"), "delivered ÷ non-blocking": costs["delivered"].rate() / costs["non-blocking"].rate(),
+            **explain(costs, "delivered"), **each_rate_and_cpu(costs)}
 
 
 def start_capped(bench):

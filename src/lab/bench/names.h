@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "lab/names.h"
 #include "lockstep/call/v1/call.pb.h"
 
 namespace lockstep::lab {
@@ -16,12 +17,12 @@ inline std::string CodeText(grpc::StatusCode code) {
   return google::rpc::Code_Name(static_cast<google::rpc::Code>(code));
 }
 
-// Ends the process if there is no such style.
+// "non-blocking"; empty: none. Ends the process if there is no such style.
 inline call::v1::Style StyleOf(const std::string& name) {
-  if (name == "blocking") return call::v1::STYLE_BLOCKING;
-  if (name == "non-blocking") return call::v1::STYLE_NON_BLOCKING;
   if (name.empty()) return call::v1::STYLE_UNSPECIFIED;
-  fmt::print(stderr, "there is no style {}; there are blocking and non-blocking\n", name);
+  const StatusOr<call::v1::Style> style = ParseStyle(name);
+  if (style.ok()) return *style;
+  fmt::print(stderr, "{}\n", MessageOf(style.status()));
   std::exit(2);
 }
 
