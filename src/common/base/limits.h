@@ -81,6 +81,8 @@ inline constexpr std::int64_t kWalBytesMax = 64 << 20;  // of the log: beyond it
 inline constexpr int kStockItemsMax = kMenuItemsMax;        // items of one question: a menu
 inline constexpr std::int64_t kStockedMax = 1'000'000'000;  // portions of an item, ever
 inline constexpr auto kReservationTimeMax = 24h;            // a reservation may last
+inline constexpr std::int64_t kAccountUnitsMax =
+    1'000'000'000;  // a balance, a credit limit: their sum and a payment can still be added
 // Ended reservations, and what undid something before it came, are known for so long: whatever
 // comes later than that is not refused for it.
 inline constexpr auto kEndedRetention = 24h;

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -88,8 +90,6 @@ constexpr Row kCommonRows[] = {
      }},
 };
 
-constexpr std::string_view kOrder = "order";
-
 constexpr Row kOrderRows[] = {
     {"order.default_style",
      [](const Settings& from, Settings& to) {
@@ -169,13 +169,76 @@ constexpr Row kOrderRows[] = {
      }},
 };
 
-std::vector<const Row*> AllRows(bool with_order) {
+constexpr Row kConsumerRows[] = {
+    {"consumer.fraud_check",
+     [](const Settings& from, Settings& to) {
+       to.mutable_consumer()->set_fraud_check(from.consumer().fraud_check());
+     },
+     [](std::string_view field, const Settings& settings, Violations& violations) {
+       const auto check = settings.consumer().fraud_check();
+       CheckEnum(field, check, v1::FraudCheck_IsValid(check), violations);
+     }},
+    {"consumer.deadline_policy",
+     [](const Settings& from, Settings& to) {
+       to.mutable_consumer()->set_deadline_policy(from.consumer().deadline_policy());
+     },
+     [](std::string_view field, const Settings& settings, Violations& violations) {
+       const auto policy = settings.consumer().deadline_policy();
+       CheckEnum(field, policy, call::v1::DeadlinePolicy_IsValid(policy), violations);
+     }},
+    {"consumer.fraud_timeout",
+     [](const Settings& from, Settings& to) {
+       to.mutable_consumer()->clear_fraud_timeout();
+       if (from.consumer().has_fraud_timeout())
+         *to.mutable_consumer()->mutable_fraud_timeout() = from.consumer().fraud_timeout();
+     },
+     [](std::string_view field, const Settings& settings, Violations& violations) {
+       if (settings.consumer().has_fraud_timeout())
+         CheckTimeout(field, settings.consumer().fraud_timeout(), violations);
+     }},
+    {"consumer.customer_timeout",
+     [](const Settings& from, Settings& to) {
+       to.mutable_consumer()->clear_customer_timeout();
+       if (from.consumer().has_customer_timeout())
+         *to.mutable_consumer()->mutable_customer_timeout() = from.consumer().customer_timeout();
+     },
+     [](std::string_view field, const Settings& settings, Violations& violations) {
+       if (settings.consumer().has_customer_timeout())
+         CheckTimeout(field, settings.consumer().customer_timeout(), violations);
+     }},
+    {"consumer.reserve",
+     [](const Settings& from, Settings& to) {
+       *to.mutable_consumer()->mutable_reserve() = from.consumer().reserve();
+     },
+     [](std::string_view field, const Settings& settings, Violations& violations) {
+       CheckReserve(field, settings.consumer().reserve(), violations);
+     }},
+};
+
+// The settings that only one service has.
+struct Section {
+  std::string_view name;
+  std::span<const Row> rows;
+  bool (*has)(const Settings& settings);
+};
+constexpr Section kSections[] = {
+    {"order", kOrderRows, [](const Settings& settings) { return settings.has_order(); }},
+    {"consumer", kConsumerRows, [](const Settings& settings) { return settings.has_consumer(); }},
+};
+
+std::vector<const Row*> AllRows(const Settings& settings) {
   std::vector<const Row*> rows;
   for (const Row& row : kCommonRows) rows.push_back(&row);
-  if (with_order) {
-    for (const Row& row : kOrderRows) rows.push_back(&row);
+  for (const Section& section : kSections) {
+    if (!section.has(settings)) continue;
+    for (const Row& row : section.rows) rows.push_back(&row);
   }
   return rows;
+}
+
+// True if path is the name, or of what it names: "order" and "order.reserve" of "order".
+bool IsOf(std::string_view path, std::string_view name) {
+  return path.starts_with(name) && (path.size() == name.size() || path[name.size()] == '.');
 }
 
 void CheckRows(const std::vector<const Row*>& rows, const Settings& settings,
@@ -184,24 +247,25 @@ void CheckRows(const std::vector<const Row*>& rows, const Settings& settings,
     row->check(fmt::format("settings.{}", row->path), settings, violations);
 }
 
-// The rows that the paths of a mask name.
-std::vector<const Row*> MaskRows(const RepeatedPtrField<std::string>& paths, bool has_order,
-                                 Violations& violations) {
-  const std::vector<const Row*> all_rows = AllRows(has_order);
+// The rows that the paths of a mask name. current: which settings there are.
+std::vector<const Row*> MaskRows(const RepeatedPtrField<std::string>& paths,
+                                 const Settings& current, Violations& violations) {
+  const std::vector<const Row*> all_rows = AllRows(current);
   std::vector<const Row*> rows;
   if (paths.empty()) violations.Add("update_mask", "must name one field or more, is empty");
   for (const std::string& path : paths) {
-    const bool all_of_order = path == kOrder;
-    const bool of_order = all_of_order || path.starts_with("order.");
-    if (of_order && !has_order) {
-      violations.Add(
-          "update_mask",
-          fmt::format("must not name {}: only the order service has order settings", Quoted(path)));
+    const Section* const elsewhere = std::find_if(
+        std::begin(kSections), std::end(kSections),
+        [&](const Section& section) { return IsOf(path, section.name) && !section.has(current); });
+    if (elsewhere != std::end(kSections)) {
+      violations.Add("update_mask",
+                     fmt::format("must not name {}: only the {} service has {} settings",
+                                 Quoted(path), elsewhere->name, elsewhere->name));
       continue;
     }
     bool known = false;
     for (const Row* row : all_rows) {
-      if (row->path != path && !(all_of_order && row->path.starts_with("order."))) continue;
+      if (!IsOf(row->path, path)) continue;
       known = true;
       rows.push_back(row);
     }
@@ -236,9 +300,17 @@ OrderSettings DefaultOrderSettings() {
   return settings;
 }
 
+v1::ConsumerSettings DefaultConsumerSettings() {
+  v1::ConsumerSettings settings;
+  settings.set_fraud_check(v1::FRAUD_CHECK_ON_PATH);
+  settings.set_deadline_policy(call::v1::DEADLINE_POLICY_PROPAGATE);
+  rpc::SetDuration(Duration::zero(), settings.mutable_reserve());
+  return settings;
+}
+
 Status ValidateSettings(const Settings& settings) {
   Violations violations;
-  CheckRows(AllRows(settings.has_order()), settings, violations);
+  CheckRows(AllRows(settings), settings, violations);
   return violations.ToStatus();
 }
 
@@ -261,7 +333,7 @@ StatusOr<Settings> SettingsBoard::Update(const Settings& settings,
   }
   auto changed = std::make_shared<Settings>(*Get());
   Violations violations;
-  const std::vector<const Row*> rows = MaskRows(mask.paths(), changed->has_order(), violations);
+  const std::vector<const Row*> rows = MaskRows(mask.paths(), *changed, violations);
   for (const Row* row : rows) row->copy(settings, *changed);
   CheckRows(rows, *changed, violations);
   if (!violations.empty()) return violations.ToStatus();

@@ -17,10 +17,12 @@ namespace lockstep::control {
 
 using v1::Settings;
 
-// What a server starts with: every field of Settings but `order` at its default.
+// What a server starts with: every field of Settings but `order` and `consumer` at its default.
 Settings DefaultSettings();
 // What Order starts with, to be put into Settings.order.
 v1::OrderSettings DefaultOrderSettings();
+// The same of Consumer.
+v1::ConsumerSettings DefaultConsumerSettings();
 
 // Checks every field. INVALID_ARGUMENT names each that cannot stand: "settings.call_limit".
 Status ValidateSettings(const Settings& settings);
@@ -30,15 +32,16 @@ class SettingsBoard {
   using Listener = std::function<void(const Settings&)>;
 
   // initial: valid, see ValidateSettings. A server whose initial settings have `order` has order
-  // settings; any other refuses them.
+  // settings; any other refuses them. The same goes for `consumer`.
   explicit SettingsBoard(Settings initial);
 
   // Never null. Cheap; a call reads it once and keeps what it got.
   std::shared_ptr<const Settings> Get() const;
 
   // Takes over the fields that mask names, "drop_expired", "order.pool_threads"; "order" names all
-  // of its fields. An absent field takes its absent value: no timeout. INVALID_ARGUMENT names each
-  // field and each path that cannot stand; then nothing changed. UNAVAILABLE once closed.
+  // of its fields, as does "consumer". An absent field takes its absent value: no timeout.
+  // INVALID_ARGUMENT names each field and each path that cannot stand; then nothing changed.
+  // UNAVAILABLE once closed.
   StatusOr<Settings> Update(const Settings& settings, const google::protobuf::FieldMask& mask);
 
   // Runs listener now, and after each change; changes wait for it, so it must be quick, and must

@@ -11,8 +11,9 @@ ConsumerService::ConsumerService(const control::HostContext& context, std::uniqu
                                  owner::OwnerFlags flags)
     : RecordService(context, std::move(store), Service::service_full_name(),
                     {"consumer", "consumer_id", "CONSUMER_UNKNOWN", "CONSUMER_ID_TAKEN"},
-                    std::move(flags), MakeJudges(), {}),
-      node_(context.flags.node) {
+                    std::move(flags), MakeJudges(), AccountEffects()),
+      node_(context.flags.node),
+      accounts_(context, records().file()) {
   methods_.Add("CreateConsumer", raw_, &Raw::RequestCreateConsumer, *this,
                &ConsumerService::CreateConsumer);
   methods_.Add("GetConsumer", raw_, &Raw::RequestGetConsumer, *this, &ConsumerService::GetConsumer);
@@ -22,6 +23,23 @@ ConsumerService::ConsumerService(const control::HostContext& context, std::uniqu
                &ConsumerService::ListConsumers);
   methods_.Add("ValidateConsumer", raw_, &Raw::RequestValidateConsumer, *this,
                &ConsumerService::ValidateConsumer);
+}
+
+std::vector<grpc::Service*> ConsumerService::services() {
+  std::vector<grpc::Service*> all = RecordService::services();
+  all.push_back(&accounts_.service());
+  return all;
+}
+
+std::vector<rpc::MethodBase*> ConsumerService::methods() {
+  std::vector<rpc::MethodBase*> all = RecordService::methods();
+  for (rpc::MethodBase* method : accounts_.methods()) all.push_back(method);
+  return all;
+}
+
+void ConsumerService::Tick() {
+  RecordService::Tick();
+  accounts_.Tick(Clock::Real().WallNow());
 }
 
 // Called before this is whole: the judges are used only afterwards.

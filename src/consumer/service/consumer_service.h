@@ -1,5 +1,6 @@
 // ConsumerService on completion queues: keeps consumers and judges whether one of them may order.
 // The same judgement answers the message ValidateConsumerInfo and, of Order's feed, OrderPlaced.
+// Beside it on the same address: account_service.h.
 // Threads: see common/owner/record_service.h. ValidateConsumer and GetConsumer are answered at
 // once, from memory.
 #pragma once
@@ -10,6 +11,7 @@
 
 #include "common/owner/record_service.h"
 #include "consumer/domain/judge.h"
+#include "consumer/service/account_service.h"
 #include "consumer/service/convert.h"
 #include "consumer/store/consumer_table.h"
 #include "lockstep/consumer/v1/consumer.grpc.pb.h"
@@ -20,6 +22,10 @@ class ConsumerService final : public owner::RecordService<ConsumerTable, v1::Con
  public:
   ConsumerService(const control::HostContext& context, std::unique_ptr<Store> store,
                   owner::OwnerFlags flags = {});
+
+  std::vector<grpc::Service*> services() override;
+  std::vector<rpc::MethodBase*> methods() override;
+  void Tick() override;
 
  private:
   using Service = v1::ConsumerService;
@@ -44,6 +50,7 @@ class ConsumerService final : public owner::RecordService<ConsumerTable, v1::Con
   void ValidateConsumer(ValidateCall& call);
 
   const std::string node_;
+  AccountService accounts_;
   Raw raw_;
 };
 

@@ -25,8 +25,60 @@ CREATE TABLE consumers (
   update_time INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 )sql";
-constexpr std::array<std::string_view, 4> kScripts = {kRecords, message::kMessageTables,
-                                                      message::kFeedTables, message::kFeedTable};
+// The amounts of an account are in its currency. What they come to is kept beside it, so that a
+// command reads one row; the ledger says how it came to be so, and is only ever added to.
+constexpr std::string_view kAccounts = R"sql(
+CREATE TABLE accounts (
+  consumer_id TEXT NOT NULL PRIMARY KEY REFERENCES consumers,
+  currency TEXT NOT NULL,
+  credit_limit INTEGER NOT NULL,
+  balance INTEGER NOT NULL,             -- put in, less captured
+  held INTEGER NOT NULL CHECK (held >= 0),
+  points INTEGER NOT NULL,
+  payments INTEGER NOT NULL,            -- not voided
+  paid INTEGER NOT NULL,                -- what those come to
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL,
+  CHECK (balance - held + credit_limit >= 0)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE deposits (
+  deposit_id TEXT NOT NULL PRIMARY KEY,
+  consumer_id TEXT NOT NULL REFERENCES accounts,
+  currency TEXT NOT NULL,
+  amount INTEGER NOT NULL,
+  time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE payments (
+  order_id TEXT NOT NULL PRIMARY KEY,
+  consumer_id TEXT NOT NULL,
+  currency TEXT NOT NULL,               -- empty: voided before it came
+  amount INTEGER NOT NULL,
+  state INTEGER NOT NULL,               -- 1 authorized, 2 captured, 3 voided
+  create_time INTEGER NOT NULL,
+  update_time INTEGER NOT NULL,
+  capture_time INTEGER                  -- NULL: never captured
+) STRICT, WITHOUT ROWID;
+CREATE INDEX payments_of_consumer ON payments (consumer_id, create_time) WHERE currency <> '';
+CREATE INDEX payments_undone ON payments (update_time) WHERE currency = '';
+CREATE TABLE awards (
+  order_id TEXT NOT NULL PRIMARY KEY,
+  consumer_id TEXT NOT NULL,
+  points INTEGER NOT NULL,
+  revoked INTEGER NOT NULL,
+  update_time INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX awards_undone ON awards (update_time) WHERE revoked AND points = 0;
+CREATE TABLE ledger (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  movement TEXT NOT NULL,               -- 'capture ORDER': its entries add up to zero
+  ledger_account TEXT NOT NULL,         -- 'consumer:ID:held', 'sales'
+  unit TEXT NOT NULL,                   -- a currency, or 'points'
+  amount INTEGER NOT NULL,
+  time INTEGER NOT NULL
+) STRICT;
+)sql";
+constexpr std::array<std::string_view, 5> kScripts = {
+    kRecords, message::kMessageTables, message::kFeedTables, message::kFeedTable, kAccounts};
 
 constexpr std::string_view kWrite =
     "INSERT INTO consumers (consumer_id, display_name, state, limit_currency, limit_nanos, "
