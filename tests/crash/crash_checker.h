@@ -64,26 +64,56 @@ class Checker {
     None("request-id", "request ids without their order",
          "SELECT request_ids.request_id FROM request_ids LEFT JOIN orders USING (order_id) WHERE "
          "orders.order_id IS NULL");
+    CheckCommands();
+    CheckStates();
+  }
+
+  // Each order's two commands are waiting, sent or given up.
+  void CheckCommands() {
     std::map<std::string, int> commands;
     for (const auto& row : Rows("SELECT key FROM outbox", 1)) ++commands[row[0]];
+    for (const auto& row : Rows("SELECT envelope FROM dead_letters", 1)) {
+      Envelope envelope;
+      if (!envelope.ParseFromString(row[0])) Say("file", "a dead letter is no envelope");
+      ++commands[envelope.key()];
+    }
+    for (const auto& row : Rows("SELECT order_id FROM orders", 1)) {
+      const std::string id = UuidText(row[0]);
+      if (commands[id] != 2) {
+        Say("outbox", id + " has " + std::to_string(commands[id]) + " of its 2 commands");
+      }
+    }
+  }
+
+  // Nobody refuses an order here: it is VALIDATED by both verdicts, or it has expired.
+  void CheckStates() {
     std::map<std::string, std::string> events;
     store::Statement event = database_->Prepare("SELECT order_id, kind FROM order_feed");
     while (event.Step()) events[UuidText(event.Bytes(0))] += std::to_string(event.Int(1));
     if (Status status = event.Finish(); !status.ok()) Say("file", MessageOf(status));
     store::Statement row = database_->Prepare(
-        "SELECT order_id, state, consumer_accepted IS NOT NULL AND restaurant_accepted IS NOT NULL "
-        "FROM orders");
+        "SELECT order_id, state, consumer_accepted IS NOT NULL AND restaurant_accepted IS NOT "
+        "NULL, rejection_reasons FROM orders");
     while (row.Step()) {
       const std::string id = UuidText(row.Bytes(0));
-      const bool validated = row.Int(1) == static_cast<int>(OrderState::kValidated);
-      if (commands[id] != 2) Say("outbox", id + " has not both of its commands");
-      if (validated != row.Bool(2)) Say("verdict", id + " is VALIDATED without both verdicts");
-      if (events[id] != (validated ? "01" : "0")) Say("feed", id + " has events " + events[id]);
+      const auto state = static_cast<OrderState>(row.Int(1));
+      if ((state == OrderState::kValidated) != row.Bool(2)) {
+        Say("verdict",
+            id + (row.Bool(2) ? " has both verdicts and is " : " lacks a verdict and is ") +
+                std::string(StateName(state)));
+      }
+      if ((state == OrderState::kRejected) != (row.Text(3) == kValidationExpired)) {
+        Say("expired", id + " is " + std::string(StateName(state)));
+      }
+      const std::string expected =
+          state == OrderState::kPending ? "0" : "0" + std::to_string(static_cast<int>(state));
+      if (events[id] != expected) Say("feed", id + " has events " + events[id]);
     }
     if (Status status = row.Finish(); !status.ok()) Say("file", MessageOf(status));
   }
 
-  // A row of the inbox exactly with its effect.
+  // A row of the inbox exactly with its effect, unless the order had expired; and the effect is
+  // that of the answer that was given to this order's command.
   void CheckInbox() {
     std::set<std::string> heard;
     for (const auto& row : Rows("SELECT message_id FROM inbox", 1)) heard.insert(row[0]);
@@ -91,14 +121,30 @@ class Checker {
       if (moment <= moment_ && !heard.contains(message_id)) Say("lost", "verdict " + message_id);
     }
     store::Statement row = database_->Prepare(
-        "SELECT order_id, consumer_accepted IS NOT NULL, restaurant_accepted IS NOT NULL FROM "
-        "orders");
+        "SELECT order_id, state, consumer_accepted IS NOT NULL, consumer_node, restaurant_accepted "
+        "IS NOT NULL, restaurant_node FROM orders");
     while (row.Step()) {
       const std::string id = UuidText(row.Bytes(0));
-      if (heard.contains("c-" + id) != row.Bool(1)) Say("effect", "verdict of Consumer on " + id);
-      if (heard.contains("r-" + id) != row.Bool(2)) Say("effect", "verdict of Restaurant on " + id);
+      const bool expired = row.Int(1) == static_cast<int>(OrderState::kRejected);
+      CheckVerdict("c-" + id, row.Bool(2), row.Text(3), expired, heard);
+      CheckVerdict("r-" + id, row.Bool(4), row.Text(5), expired, heard);
     }
     if (Status status = row.Finish(); !status.ok()) Say("file", MessageOf(status));
+  }
+
+  void CheckVerdict(const std::string& answer, bool recorded, std::string_view by, bool expired,
+                    const std::set<std::string>& heard) {
+    const bool was_heard = heard.contains(answer);
+    if (recorded != was_heard && !(was_heard && expired)) {
+      Say("effect", answer + (recorded ? " has an effect and was not heard"
+                                       : " was heard and has no effect"));
+    }
+    if (!recorded) return;
+    const auto said = promises_.said.find(answer);
+    if (by != answer) Say("said", answer + " is recorded as what " + std::string(by) + " says");
+    if (said == promises_.said.end() || said->second > moment_) {
+      Say("said", answer + " is recorded and was never said");
+    }
   }
 
   // What is marked as sent has been taken.

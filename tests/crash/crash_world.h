@@ -1,9 +1,12 @@
-// Order as it runs, on a recorded disk, with this test as Consumer and Restaurant; and bugs that
-// can be planted in it.
+// Order as it runs, on a recorded disk, with this test as Consumer and Restaurant. Some questions
+// are refused until they are given up, some are answered late, and orders that wait too long
+// expire.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <deque>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -23,6 +26,7 @@
 #include "order/checks/verdict_commands.h"
 #include "order/service/message_desk.h"
 #include "order/store/rows.h"
+#include "tests/crash/crash_bugs.h"
 #include "tests/domain/order/sample.h"
 #include "tests/support/catch.h"
 #include "tests/support/recorded_disk.h"
@@ -34,25 +38,21 @@ using message::v1::Envelope;
 using test::RecordedDisk;
 using test::TempDir;
 
-enum class Bug {
-  kNone,
-  kNoSync,              // synchronous=OFF
-  kAnswerBeforeCommit,  // acknowledged when it is submitted
-  kOutboxApart,         // the commands in a second transaction
-  kInboxApart,          // the inbox row after the effect, in a second transaction
-  kRequestIdApart,      // the request id in a transaction before the order's
-  kMarkedBeforeSent,    // the transport says "taken" and delivers later
-};
-
 // What has been promised, with the moment from which on it holds.
 struct Promises {
   std::mutex mutex;
   std::map<std::string, std::pair<std::string, std::size_t>> orders;  // request id → id, moment
+  std::map<std::string, std::size_t> said;                            // message id → moment
   std::map<std::string, std::size_t> verdicts;                        // message id → moment
   std::map<std::string, std::size_t> delivered;                       // message id → moment
 };
 
-// Consumer and Restaurant: take every command, and keep what is to be answered.
+inline bool IsOfConsumer(const Envelope& command) {
+  return command.type() == "lockstep.consumer.v1.ValidateConsumerInfo";
+}
+
+// Consumer and Restaurant: they take commands, and keep what is to be answered. Consumer refuses
+// every question on one order of four.
 class Peers final : public message::Transport {
  public:
   Peers(const RecordedDisk& disk, Promises& promises, Bug bug)
@@ -61,34 +61,55 @@ class Peers final : public message::Transport {
   void Deliver(const std::string& /*destination*/, std::vector<Envelope> batch,
                Deadline /*deadline*/,
                AnyInvocable<void(StatusOr<std::vector<message::Taken>>)> done) override {
-    const std::size_t count = batch.size();
+    std::vector<message::Taken> outcomes(batch.size());
     {
       const std::lock_guard lock(promises_.mutex);
       if (bug_ == Bug::kMarkedBeforeSent) {
         std::swap(batch, late_);
       }
-      for (Envelope& envelope : batch) {
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        Envelope& envelope = batch[i];
+        if (Refuses(envelope)) {
+          outcomes[i].status = MakeError(StatusCode::kFailedPrecondition, "NO", "not this one");
+          continue;
+        }
         promises_.delivered.emplace(envelope.message_id(), disk_.Now());
         commands_.push_back(std::move(envelope));
       }
     }
-    done(std::vector<message::Taken>(count));
+    done(std::move(outcomes));
   }
   Status Knows(const std::string& /*destination*/) const override { return OkStatus(); }
 
   std::optional<Envelope> NextCommand() {
     const std::lock_guard lock(promises_.mutex);
-    if (commands_.empty()) return std::nullopt;
-    Envelope envelope = std::move(commands_.front());
-    commands_.pop_front();
+    // One of four waits until others have waited after it.
+    if (!commands_.empty() && ++asked_ % 4 == 0) {
+      held_.push_back(std::move(commands_.front()));
+      commands_.pop_front();
+    }
+    std::deque<Envelope>& from = held_.size() > kHeld ? held_ : commands_;
+    if (from.empty()) return std::nullopt;
+    Envelope envelope = std::move(from.front());
+    from.pop_front();
     return envelope;
   }
 
  private:
+  static constexpr std::size_t kHeld = 6;
+
+  bool Refuses(const Envelope& command) const {
+    constexpr std::string_view kRefused = "048c";  // last digits of orders' ids
+    return bug_ != Bug::kMarkedBeforeSent && IsOfConsumer(command) &&
+           kRefused.find(command.key().back()) != std::string_view::npos;
+  }
+
   const RecordedDisk& disk_;
   Promises& promises_;
   const Bug bug_;
   std::deque<Envelope> commands_;
+  std::deque<Envelope> held_;
+  int asked_ = 0;
   std::vector<Envelope> late_;
 };
 
@@ -98,10 +119,12 @@ inline void SetMoney(std::int64_t units, money::v1::Money* out) {
 }
 
 // An accepting answer to a command. Its id follows from the command's, so that an answer to a
-// repeated command is the same message.
+// repeated command is the same message; as its node stands in the order, so that it is seen there
+// which answer it was.
 inline Envelope AnswerTo(const Envelope& command, WallTime now) {
   Envelope answer;
-  const bool of_consumer = command.type() == "lockstep.consumer.v1.ValidateConsumerInfo";
+  const bool of_consumer = IsOfConsumer(command);
+  const std::string id = (of_consumer ? "c-" : "r-") + command.key();
   if (of_consumer) {
     consumer::v1::ValidateConsumerInfo asked;
     REQUIRE(asked.ParseFromString(command.payload()));
@@ -109,6 +132,7 @@ inline Envelope AnswerTo(const Envelope& command, WallTime now) {
     said.mutable_verdict()->set_order_id(asked.order_id());
     said.mutable_verdict()->set_consumer_id(asked.consumer_id());
     said.mutable_verdict()->set_accepted(true);
+    said.mutable_verdict()->set_node(id);
     SetMoney(1000, said.mutable_verdict()->mutable_order_limit());
     answer = message::MakeEnvelope(said, command.key(), command.correlation_id(), now);
   } else {
@@ -118,6 +142,7 @@ inline Envelope AnswerTo(const Envelope& command, WallTime now) {
     said.mutable_verdict()->set_order_id(asked.order_id());
     said.mutable_verdict()->set_restaurant_id(asked.restaurant_id());
     said.mutable_verdict()->set_accepted(true);
+    said.mutable_verdict()->set_node(id);
     std::int64_t total = 0;
     for (const auto& wanted : asked.lines()) {
       auto* line = said.mutable_verdict()->add_lines();
@@ -130,7 +155,7 @@ inline Envelope AnswerTo(const Envelope& command, WallTime now) {
     SetMoney(total, said.mutable_verdict()->mutable_total());
     answer = message::MakeEnvelope(said, command.key(), command.correlation_id(), now);
   }
-  answer.set_message_id((of_consumer ? "c-" : "r-") + command.key());
+  answer.set_message_id(id);
   return answer;
 }
 
@@ -151,9 +176,13 @@ class World {
     if (bug == Bug::kNoSync) options.durability = store::Durability::kOff;
     store_ = SqliteOrderStore::Open(path(), options).value();
     desk_.emplace(*store_);
-    mailbox_.emplace(store_->file(), faults_, desk_->handlers());
+    mailbox_.emplace(store_->file(), faults_, Planted(bug, desk_->handlers()));
+    if (bug == Bug::kDeadLetterDropped) Plant(kDropDeadLetters);
     disk_.Record(path());
-    relay_.emplace(store_->file(), peers_);
+    message::RelayOptions relay_options;
+    relay_options.attempts_max = 2;
+    relay_options.backoff_min = relay_options.backoff_max = std::chrono::milliseconds(2);
+    relay_.emplace(store_->file(), peers_, relay_options);
     relay_->Start();
   }
   ~World() { Stop(); }
@@ -214,6 +243,10 @@ class World {
     if (!command) return false;
     const WallTime now = Clock::Real().WallNow();
     Envelope answer = AnswerTo(*command, now);
+    {
+      const std::lock_guard lock(promises_.mutex);
+      promises_.said.emplace(answer.message_id(), disk_.Now());
+    }
     const auto taken = [this, id = answer.message_id()] {
       const std::lock_guard lock(promises_.mutex);
       promises_.verdicts.emplace(id, disk_.Now());
@@ -237,10 +270,41 @@ class World {
     return true;
   }
 
+  // Ends the orders that have waited so long.
+  void Expire(Duration limit) {
+    const WallTime now = Clock::Real().WallNow();
+    ++under_way_;
+    if (bug_ == Bug::kTimeOutAccepts) {
+      store_->file().writer().Submit(
+          [limit, now](store::Database& database) {
+            return AcceptOverdue(database, now - limit, now);
+          },
+          Deadline::Never(), [this](const store::CommitResult&) { --under_way_; });
+      return;
+    }
+    store_->ExpirePending(now - limit, now, [this](const StatusOr<int>& count) {
+      expired_ += count.value_or(0);
+      --under_way_;
+    });
+  }
+
+  // What has happened beside orders and verdicts in time.
+  int expired() const { return expired_; }
+  std::int64_t late() const { return desk_->counts().late; }
+  std::int64_t given_up() const { return relay_->counts().dead; }
+
   int under_way() const { return under_way_; }
 
  private:
   using Work = AnyInvocable<Status(store::Database&)>;
+
+  void Plant(const char* sql) {
+    std::promise<Status> done;
+    store_->file().writer().Submit(
+        [sql](store::Database& database) { return database.Execute(sql); }, Deadline::Never(),
+        [&done](const store::CommitResult& result) { done.set_value(result.status); });
+    REQUIRE(done.get_future().get().ok());
+  }
 
   // The one, and when it is committed the other: two transactions.
   void Write(Work work, Work then) {
@@ -261,14 +325,15 @@ class World {
   const VerdictCommands commands_;
   Peers peers_{disk_, promises_, bug_};
   std::atomic<int> under_way_ = 0;
+  std::atomic<int> expired_ = 0;
   std::unique_ptr<SqliteOrderStore> store_;
   std::optional<MessageDesk> desk_;
   std::optional<message::Mailbox> mailbox_;
   std::optional<message::Relay> relay_;
 };
 
-// Places orders, the first with this number, and answers commands, with no more under way than a
-// small server has.
+// Places orders, the first with this number, answers commands and ends orders that have waited too
+// long, with no more under way than a small server has.
 inline void Run(World& world, int orders, std::uint64_t seed, int first = 0) {
   std::mt19937_64 random(seed);
   const auto until = Clock::Real().Now() + std::chrono::seconds(60);
@@ -281,6 +346,7 @@ inline void Run(World& world, int orders, std::uint64_t seed, int first = 0) {
     }
     if (random() % 3 == 0) {
       world.Place(placed++);
+      if (placed % 5 == 0) world.Expire(std::chrono::milliseconds(random() % 10));
     } else {
       world.Answer();
     }

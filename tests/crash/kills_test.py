@@ -1,10 +1,11 @@
 """Random SIGKILL of each process while orders come in, in every style: nothing acknowledged is lost, nothing happens twice,
 and all orders come to an end.
 
-A client repeats a request with the same request id until it knows what became of it. When the kills are over, all orders
-have to be final within FINAL_SECONDS, and the checker judges the files of all three services.
+Each of the three is killed at random moments of its own, so that now and then two or all are gone. A client repeats a
+request with the same request id until it knows what became of it. When the kills are over, all orders have to be final
+within FINAL_SECONDS, and the checker judges the files of all three services.
 
-How many kills of each process: $LOCKSTEP_KILLS, 40 unless set. The seed is printed, and is $LOCKSTEP_SEED if set.
+How many kills of each process: $LOCKSTEP_KILLS, 200 unless set. The seed is printed, and is $LOCKSTEP_SEED if set.
 """
 
 import os
@@ -13,106 +14,60 @@ import threading
 import time
 import unittest
 
-import grpc
+from checker import Checker
+from clients import Load, wait_until_final
+from lockstep_harness import Lockstep
 
-from checker import CANCELLED, REJECTED, VALIDATED, Checker, Told
-from lockstep_harness import (BLOCKING, COMMON_DATA, DEFERRED, EVENT_DRIVEN, NON_BLOCKING, REPLICA, Error, Lockstep,
-                              stubs)
-
-KILLS = int(os.environ.get("LOCKSTEP_KILLS", "40"))
+KILLS = int(os.environ.get("LOCKSTEP_KILLS", "200"))
 SEED = int(os.environ.get("LOCKSTEP_SEED", time.time_ns() % 1_000_000))
 CLIENTS = 8
-ALIVE = 0.25  # the longest time between two kills, in seconds
-FINAL_SECONDS = 30
-STYLES = (BLOCKING, NON_BLOCKING, REPLICA, DEFERRED, DEFERRED, EVENT_DRIVEN, EVENT_DRIVEN, COMMON_DATA)
-OUTCOMES = {stubs.order.Order.STATE_VALIDATED: VALIDATED, stubs.order.Order.STATE_CANCELLED: CANCELLED}
+ALIVE = 0.5  # the longest life of a process, in seconds, from when it is ready
 
 
-class Client(threading.Thread):
-    """Places one order after the other, each until it knows the outcome."""
+class Killer(threading.Thread):
+    """Kills one server again and again. idle: lives of it in which no order at all was acknowledged."""
 
-    def __init__(self, lockstep, number, stopping):
+    def __init__(self, victim, load):
         super().__init__(daemon=True)
-        self.lockstep, self.number, self.stopping = lockstep, number, stopping
-        self.chance = random.Random(SEED * 1000 + number)
-        self.stub = lockstep.order.stub
-        self.told, self.unknown, self.failed = {}, 0, None
+        self.victim, self.load, self.idle, self.failed = victim, load, 0, None
+        self.chance = random.Random(f"{SEED} {victim.name}")
 
     def run(self):
         try:
-            count = 0
-            while not self.stopping.is_set():
-                count += 1
-                self.place(f"client-{self.number}-{count}")
+            for _ in range(KILLS):
+                accepted = self.load.accepted()
+                time.sleep(self.chance.uniform(0.0, ALIVE))  # not for a condition: until a random moment
+                self.victim.kill()
+                self.idle += self.load.accepted() == accepted
+                self.victim.start()
         except Exception as failed:  # pylint: disable=broad-except
             self.failed = failed
-
-    def place(self, request_id):
-        told = self.told[request_id] = Told()
-        request = self.lockstep.new_order(request_id, self.chance.choice(STYLES))
-        if self.chance.random() < 0.1:
-            request.lines[0].menu_item_id = "caviar"
-        while True:
-            try:
-                reply = self.stub.CreateOrder(request, timeout=5, wait_for_ready=True)
-                told.order_id, told.final = reply.order.order_id, OUTCOMES.get(reply.order.state, -1)
-                return
-            except grpc.RpcError as failed:
-                error = Error(failed)
-                if error.code == grpc.StatusCode.FAILED_PRECONDITION:
-                    told.order_id, told.final = error.metadata["order_id"], REJECTED
-                    return
-                # One of the three is gone just now: unknown, or not taken. Either way it is asked again.
-                if error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED,
-                                      grpc.StatusCode.CANCELLED):
-                    raise AssertionError(f"{request_id}: {error}") from failed
-                self.unknown += 1
-                if self.stopping.wait(self.chance.uniform(0, 0.02)):  # a moment, as RetryInfo asks
-                    return  # it stays unknown: there may be an order
 
 
 class Kills(unittest.TestCase):
     def test_each_process(self):
         lockstep = self.enterContext(Lockstep()).seed()
         print(f"seed {SEED}, {KILLS} kills of each process, {CLIENTS} clients", flush=True)
-        chance = random.Random(SEED)
-        stopping = threading.Event()
-        clients = [Client(lockstep, number, stopping) for number in range(CLIENTS)]
+        load = Load(lockstep, SEED, "client", CLIENTS).start()
         begun = time.monotonic()
-        for client in clients:
-            client.start()
-        victims = [lockstep.order, lockstep.consumer, lockstep.restaurant] * KILLS
-        chance.shuffle(victims)
-        for victim in victims:
-            time.sleep(chance.uniform(0.0, ALIVE))  # not for a condition: at a random moment
-            victim.kill()
-            victim.start()
-        stopping.set()
-        for client in clients:
-            client.join(60)
-            self.assertIsNone(client.failed)
-            self.assertFalse(client.is_alive())
-        told = {}
-        for client in clients:
-            told.update(client.told)
-        settled = self.wait_until_final(lockstep)
+        killers = [Killer(server, load) for server in lockstep.servers]
+        for killer in killers:
+            killer.start()
+        for killer in killers:
+            killer.join()
+            self.assertIsNone(killer.failed, f"seed {SEED}")
+        took, accepted = time.monotonic() - begun, load.accepted()
+        told = load.stop().told()
+        settled = wait_until_final(lockstep, f"seed {SEED}")
         for server in lockstep.servers:
             self.assertEqual(server.stop(), 0)
-        violations = Checker(lockstep.order.db, {"consumer": lockstep.consumer.db, "restaurant": lockstep.restaurant.db},
-                             told).violations()
-        self.assertEqual(violations, [], f"seed {SEED}")
-        print(f"{len(told)} requests in {time.monotonic() - begun:.1f} s, {sum(c.unknown for c in clients)} answers "
-              f"unknown on the way; all final {settled:.2f} s after the last kill: 0 violations", flush=True)
-
-    def wait_until_final(self, lockstep):
-        begun = time.monotonic()
-        while True:
-            waiting = [lockstep.order.backlog().orders_pending]
-            waiting += [sum(d.waiting for d in server.backlog().destinations) for server in lockstep.servers]
-            if not any(waiting):
-                return time.monotonic() - begun
-            self.assertLess(time.monotonic() - begun, FINAL_SECONDS, f"seed {SEED}: still waiting: {waiting}")
-            time.sleep(0.02)
+        owners = {"consumer": lockstep.consumer.db, "restaurant": lockstep.restaurant.db}
+        self.assertEqual(Checker(lockstep.order.db, owners, told).violations(), [], f"seed {SEED}")
+        idle = {killer.victim.name: killer.idle for killer in killers}
+        print(f"{len(killers) * KILLS} kills in {took:.1f} s; {accepted} orders acknowledged on the way, in {idle} lives "
+              f"none; {load.unknown()} answers unknown; all final {settled:.2f} s after the last kill: 0 violations",
+              flush=True)
+        self.assertLess(idle["order"], KILLS / 2, "there is to be work between kills")
 
 
 if __name__ == "__main__":

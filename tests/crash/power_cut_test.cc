@@ -51,14 +51,22 @@ TEST_CASE("whenever the power fails, every promise is kept") {
   const std::size_t cuts = Number("LOCKSTEP_PREFIXES", 1000);
   World world(Bug::kNone);
   Run(world, 150, seed);
+  const int expired = world.expired();
+  const std::int64_t late = world.late(), given_up = world.given_up();
   world.Stop();
   std::string first;
   const int broken = BrokenCuts(world, cuts, seed, first);
   std::cout << "seed " << seed << ": " << cuts << " power cuts in " << world.disk().Now()
             << " steps of the disk, " << world.promises().orders.size() << " orders, "
-            << world.promises().verdicts.size() << " verdicts, " << broken << " violations\n";
+            << world.promises().verdicts.size() << " verdicts, " << late << " of them late, "
+            << expired << " orders expired, " << given_up << " messages given up: " << broken
+            << " violations\n";
   INFO("seed " << seed << ": " << first);
   REQUIRE(broken == 0);
+  // It has been about each of them.
+  REQUIRE(expired > 0);
+  REQUIRE(late > 0);
+  REQUIRE(given_up > 0);
 }
 
 TEST_CASE("planted bugs are found by power cuts") {
@@ -68,7 +76,11 @@ TEST_CASE("planted bugs are found by power cuts") {
                                {Bug::kOutboxApart, "outbox row in a second transaction"},
                                {Bug::kInboxApart, "inbox row after the effect"},
                                {Bug::kRequestIdApart, "request id outside the transaction"},
-                               {Bug::kMarkedBeforeSent, "marked before it is sent"}}));
+                               {Bug::kMarkedBeforeSent, "marked before it is sent"},
+                               {Bug::kTimeOutAccepts, "VALIDATED on time-out"},
+                               {Bug::kEarlierAttempt, "late verdict of an earlier attempt"},
+                               {Bug::kLateVerdict, "late verdict of an order that is over"},
+                               {Bug::kDeadLetterDropped, "dead letter dropped"}}));
   INFO(name);
   World world(bug);
   Run(world, 40, 7);

@@ -113,6 +113,25 @@ TEST_CASE("A dead letter is sent again, or dropped, or is unknown") {
   CHECK(DetailOf(boxes.desk.Redrive(y.message_id()).status()).reason == "MESSAGE_UNKNOWN");
 }
 
+TEST_CASE("A message that waits or was sent is no dead letter, and says so") {
+  DeskBoxes boxes;
+  boxes.transport.Set("b", Link::kGone);
+  const v1::Envelope sent = Note("k", "sent");
+  const v1::Envelope waits = Note("k", "waits");
+  Put(*boxes.file, "a", {sent});
+  REQUIRE(boxes.Drained());
+  Put(*boxes.file, "b", {waits});
+  for (const v1::Envelope* const message : {&sent, &waits}) {
+    for (const auto& refused :
+         {boxes.desk.Redrive(message->message_id()), boxes.desk.Drop(message->message_id())}) {
+      CHECK(refused.status().code() == StatusCode::kFailedPrecondition);
+      CHECK(DetailOf(refused.status()).reason == "MESSAGE_NOT_DEAD");
+      CHECK(DetailOf(refused.status()).metadata.at("message_id") == message->message_id());
+    }
+  }
+  CHECK(boxes.Waiting() == 1);
+}
+
 TEST_CASE("A dead letter that is refused again is one again, and an expired one is not sent") {
   DeskBoxes boxes;
   boxes.a.Refuse("x", Refusal("NO"));

@@ -1,3 +1,4 @@
+#include "common/rpc/proto_values.h"
 #include "tests/message/direct_transport.h"
 
 namespace lockstep::message {
@@ -144,6 +145,30 @@ TEST_CASE("A message that expires while its receiver is gone is given up without
   Put(*boxes.file, "a", {expired, Note("k", "new")});
   REQUIRE(Eventually([&] { return Count(boxes.file->path(), "dead_letters") == 1; }));
   CHECK(boxes.Waiting() == 1);
+}
+
+TEST_CASE("What is for a caller that never comes back is given up, what is for a peer is not") {
+  const std::string caller = "127.0.0.1:9";
+  Boxes boxes;
+  boxes.transport.Connect(caller, boxes.b);
+  for (const std::string& destination : {caller, std::string("a")}) {
+    boxes.transport.Set(destination, Link::kGone);
+    v1::Envelope old = Note("k", "old");
+    rpc::SetTime(Clock::Real().WallNow() - limits::kCallerMessageExpiry - 1s,
+                 old.mutable_send_time());
+    Put(*boxes.file, destination, {old, Note("k", "new")});
+  }
+  REQUIRE(Eventually([&] { return Count(boxes.file->path(), "dead_letters") == 1; }));
+  CHECK(Column(boxes.file->path(), "SELECT destination || ' ' || error FROM dead_letters") ==
+        Words{"127.0.0.1:9 MESSAGE_EXPIRED: it expired while 127.0.0.1:9 could not be reached"});
+  const std::size_t more = boxes.transport.deliveries("a") + 3;
+  REQUIRE(Eventually([&] { return boxes.transport.deliveries("a") > more; }));
+  CHECK(boxes.Waiting() == 3);
+  boxes.transport.Set("a", Link::kUp);
+  boxes.transport.Set(caller, Link::kUp);
+  REQUIRE(boxes.Drained());
+  CHECK(EffectsOf(boxes.a.path(), "k") == Words{"old", "new"});
+  CHECK(EffectsOf(boxes.b.path(), "k") == Words{"new"});
 }
 
 TEST_CASE("A receiver that has too much to do is left alone for as long as it asks") {

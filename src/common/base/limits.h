@@ -126,7 +126,9 @@ inline constexpr auto kFeedBackoffMax = 2s;      // the same after many failures
 inline constexpr auto kFeedTrimInterval = 1min;  // between two looks for changes to remove
 inline constexpr auto kFeedPositionInterval =
     1s;  // how often a position is kept where nothing in the feed was of interest
-inline constexpr auto kFeedRetention = 24h;             // of changes; older: a snapshot
+inline constexpr auto kFeedRetention = 24h;  // of changes; older: a snapshot
+// Until what is sent to a caller's mailbox expires: so long its outcome can be asked for as well.
+inline constexpr auto kCallerMessageExpiry = kRequestIdRetention;
 inline constexpr auto kCopyAgeMaxDefault = 1h;          // of a copy that orders are judged by
 inline constexpr auto kValidationLimitDefault = 10min;  // an order may be PENDING
 inline constexpr auto kCommonDataPoll = 100ms;          // of the shared file

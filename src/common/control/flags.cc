@@ -12,6 +12,7 @@
 #include <map>
 
 #include "common/base/duration_text.h"
+#include "common/base/kill_point.h"
 #include "common/base/validate.h"
 #include "common/rpc/proto_values.h"
 
@@ -52,6 +53,7 @@ struct Raw {
   std::string log_format = "text";
   std::string log_level = "info";
   bool no_faults = false;
+  std::string kill_at;
   bool keep_expired = false;
   Duration call_limit = limits::kCallLimitDefault;
   int calls_in_flight_max = limits::kCallsInFlightDefault;
@@ -85,7 +87,12 @@ void AddFlags(CLI::App& app, Raw& raw) {
       ->capture_default_str();
   app.add_flag("--keep-expired", raw.keep_expired,
                "begin work although its deadline has passed, to see what dropping it is worth");
-  app.add_flag("--no-faults", raw.no_faults, "refuse SetFaults");
+  app.add_flag("--no-faults", raw.no_faults, "refuse SetFaults and --kill-at");
+  app.add_option("--kill-at", raw.kill_at,
+                 "to test crashes: end by SIGKILL the Nth time (1 unless given) that this point is "
+                 "passed; one of " +
+                     KillPointNames())
+      ->type_name("NAME[:N]");
   app.add_option("--log-format", raw.log_format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->type_name("FORMAT")
@@ -142,9 +149,19 @@ Status CheckNode(const std::string& node) {
   return violations.ToStatus();
 }
 
+// Before there are threads.
+Status Arm(const Raw& raw) {
+  if (raw.kill_at.empty()) return OkStatus();
+  if (raw.no_faults) {
+    return InvalidRequest({{"--kill-at", "is refused with --no-faults: leave one of them out"}});
+  }
+  return ArmKillPoint(raw.kill_at);
+}
+
 StatusOr<Started> ToStarted(Raw raw, const ProgramSpec& spec) {
   const Status node = CheckNode(raw.flags.node);
   if (!node.ok()) return node;
+  if (Status armed = Arm(raw); !armed.ok()) return armed;
   Started started;
   raw.flags.faults_allowed = !raw.no_faults;
   started.log.format = raw.log_format == "json" ? log::Format::kJson : log::Format::kText;

@@ -17,6 +17,8 @@ namespace {
 using store::Database;
 using store::Statement;
 
+constexpr char kMessageUnknown[] = "MESSAGE_UNKNOWN";
+
 WallTime Now() { return Clock::Real().WallNow(); }
 std::int64_t Nanos(WallTime time) { return time.time_since_epoch().count(); }
 WallTime FromNanos(std::int64_t nanos) { return WallTime(Duration(nanos)); }
@@ -38,12 +40,25 @@ Status Write(store::StoreFile& file, store::StoreThread::Work work) {
 
 Status Unknown(const std::string& message_id) {
   ErrorDetail detail;
-  detail.reason = "MESSAGE_UNKNOWN";
+  detail.reason = kMessageUnknown;
   detail.metadata = {{"message_id", message_id}};
   return MakeError(StatusCode::kNotFound,
                    fmt::format("no message {} was given up here: list those that were with "
                                "ListMessages",
                                message_id),
+                   std::move(detail));
+}
+
+Status NotDead(const std::string& message_id, bool waits) {
+  ErrorDetail detail;
+  detail.reason = "MESSAGE_NOT_DEAD";
+  detail.metadata = {{"message_id", message_id}};
+  return MakeError(StatusCode::kFailedPrecondition,
+                   waits
+                       ? fmt::format("message {} was not given up: it is still tried, and goes by "
+                                     "itself",
+                                     message_id)
+                       : fmt::format("message {} was not given up: it has been sent", message_id),
                    std::move(detail));
 }
 
@@ -62,6 +77,18 @@ Status ReadMessage(const Statement& row, v1::StoredMessage::Box box, v1::StoredM
     rpc::SetTime(FromNanos(row.Int64(4)), message.mutable_next_attempt_time());
   }
   return ReadEnvelope(row.Bytes(0), *message.mutable_envelope());
+}
+
+// Why a message is no dead letter. It may look at the whole outbox: not for the writer.
+Status NoDeadLetter(Database& database, const std::string& message_id) {
+  Statement row = database.Query(
+      "SELECT outbox_waiting.sequence IS NOT NULL FROM outbox LEFT JOIN outbox_waiting USING "
+      "(destination, sequence) WHERE message_id = ?1",
+      message_id);
+  Status why = Unknown(message_id);
+  if (row.Step()) why = NotDead(message_id, row.Bool(0));
+  if (Status ended = row.Finish(); !ended.ok()) return ended;
+  return why;
 }
 
 StatusOr<v1::StoredMessage> FindDeadLetter(Database& database, const std::string& message_id) {
@@ -99,6 +126,12 @@ Status ReadBacklog(Database& database, std::map<std::string, v1::DestinationBack
 }
 
 }  // namespace
+
+// An error of finding a dead letter, which says more where the message is another one.
+Status Desk::Explained(Status status, const std::string& message_id) const {
+  if (DetailOf(status).reason != kMessageUnknown) return status;
+  return Read(file_, [&](Database& database) { return NoDeadLetter(database, message_id); });
+}
 
 StatusOr<v1::Backlog> Desk::GetBacklog() const {
   v1::Backlog backlog;
@@ -170,7 +203,7 @@ StatusOr<v1::StoredMessage> Desk::Redrive(const std::string& message_id) {
     }
     return RemoveDeadLetter(database, message_id);
   });
-  if (!status.ok()) return status;
+  if (!status.ok()) return Explained(std::move(status), message_id);
   if (message.destination() == kSelf) return HandleAgain(std::move(message));
   relay_.Wake();
   message.set_box(v1::StoredMessage::BOX_OUTBOX);
@@ -204,12 +237,12 @@ StatusOr<v1::StoredMessage> Desk::HandleAgain(v1::StoredMessage message) {
 
 StatusOr<v1::StoredMessage> Desk::Drop(const std::string& message_id) {
   StatusOr<v1::StoredMessage> message = Unknown(message_id);
-  const Status status = Write(file_, [&](Database& database) {
+  Status status = Write(file_, [&](Database& database) {
     message = FindDeadLetter(database, message_id);
     if (!message.ok()) return message.status();
     return RemoveDeadLetter(database, message_id);
   });
-  if (!status.ok()) return status;
+  if (!status.ok()) return Explained(std::move(status), message_id);
   return message;
 }
 

@@ -30,12 +30,14 @@ class Desk {
   // Empty destination, message_id: any. Of the outbox only what waits.
   StatusOr<Page> List(v1::StoredMessage::Box box, const std::string& destination,
                       const std::string& message_id, int count_max) const;
-  // One that was given up. To self: it is handled again at once, and stays if it is refused again.
-  // box of the answer: where it lies now, unspecified once it was handled.
+  // One that was given up: NOT_FOUND, reason MESSAGE_UNKNOWN, or FAILED_PRECONDITION, reason
+  // MESSAGE_NOT_DEAD, for another. To self: it is handled again at once, and stays if it is refused
+  // again. box of the answer: where it lies now, unspecified once it was handled.
   StatusOr<v1::StoredMessage> Redrive(const std::string& message_id);
   StatusOr<v1::StoredMessage> Drop(const std::string& message_id);
 
  private:
+  Status Explained(Status status, const std::string& message_id) const;
   StatusOr<v1::StoredMessage> HandleAgain(v1::StoredMessage message);
 
   store::StoreFile& file_;

@@ -11,6 +11,7 @@ namespace lockstep::message {
 namespace {
 
 constexpr std::size_t kErrorBytesMax = 500;  // kept with a message
+constexpr int kTypeVersion = 1;              // of every type so far
 
 }  // namespace
 
@@ -32,6 +33,19 @@ Status CheckEnvelope(const v1::Envelope& envelope) {
                                limits::kEnvelopePayloadBytesMax, envelope.payload().size()));
   }
   return violations.ToStatus();
+}
+
+Status ReadPayload(const v1::Envelope& envelope, google::protobuf::Message& payload) {
+  if (envelope.type_version() != kTypeVersion) {
+    return MakeError(
+        StatusCode::kInvalidArgument, "MESSAGE_VERSION_UNKNOWN",
+        fmt::format("type_version of {} must be {}, is {}: send that, or update this service",
+                    envelope.type(), kTypeVersion, envelope.type_version()));
+  }
+  if (payload.ParseFromString(envelope.payload())) return OkStatus();
+  return MakeError(StatusCode::kInvalidArgument, "MESSAGE_MALFORMED",
+                   fmt::format("payload of message {} is no serialised {}: send what its type says",
+                               envelope.message_id(), envelope.type()));
 }
 
 const std::string& OrderKeyOf(const v1::Envelope& envelope) {

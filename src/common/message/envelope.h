@@ -2,6 +2,8 @@
 // written on the wire. Pure. Threads: any.
 #pragma once
 
+#include <google/protobuf/message.h>
+
 #include <string>
 #include <string_view>
 
@@ -20,6 +22,10 @@ inline constexpr char kPeerUnknown[] = "PEER_UNKNOWN";
 
 // OK, or INVALID_ARGUMENT, reason INVALID_REQUEST, that names each field which cannot stand.
 Status CheckEnvelope(const v1::Envelope& envelope);
+
+// The payload of a message of type version 1; INVALID_ARGUMENT, reasons MESSAGE_VERSION_UNKNOWN and
+// MESSAGE_MALFORMED.
+Status ReadPayload(const v1::Envelope& envelope, google::protobuf::Message& payload);
 
 // Messages with the same one stay in order. One without a key is in order with no other.
 const std::string& OrderKeyOf(const v1::Envelope& envelope);

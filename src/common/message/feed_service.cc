@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "common/base/kill_point.h"
 #include "common/base/validate.h"
 #include "common/message/feed_table.h"
 #include "common/message/open_stream.h"
@@ -73,6 +74,7 @@ class Subscription final : public OpenStream {
       position_ = change.number();
       *response.add_changes() = std::move(change);
     }
+    if (response.changes_size() > 0) PassKillPoint(KillPoint::kFeedBeforeSend);
     piece.bytes = rpc::ToBytes(response);
     if (response.changes_size() > 0 && position_ < *head) piece.then = Piece::Then::kReadOn;
     return OkStatus();

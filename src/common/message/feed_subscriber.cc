@@ -11,6 +11,7 @@
 #include <thread>
 #include <utility>
 
+#include "common/base/kill_point.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/message/stream_reader.h"
@@ -217,7 +218,10 @@ class FeedSubscriber::Parts {
     if (whole) next.as_of = rpc::ToTime(response.as_of_time());
     if (fresh.empty() && !whole) return OkStatus();
     if (Status status = listener_.Apply(fresh, next); !status.ok()) return status;
-    if (!fresh.empty()) restart_.reset();
+    if (!fresh.empty()) {
+      PassKillPoint(KillPoint::kFeedApplied);
+      restart_.reset();
+    }
     position = std::move(next);
     return OkStatus();
   }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/kill_point.h"
 #include "common/base/limits.h"
 #include "common/message/envelope.h"
 #include "common/message/inbox.h"
@@ -209,6 +210,7 @@ Status Mailbox::Parts::Handle(store::Database& database, Delivery& delivery, Slo
   if (slot.duplicate) return OkStatus();
   Handled handled = handlers_.at(envelope.type())(database, envelope, now);
   slot.after_commit = std::move(handled.after_commit);
+  PassKillPoint(KillPoint::kInboxEffect);
   return handled.status;
 }
 
@@ -218,6 +220,7 @@ void Mailbox::Parts::Settle(Delivery& delivery, Slot& slot, Status status) {
   // What has expired is through for good, and nothing has to wait for it.
   slot.failed = !ok && DetailOf(status).reason != kMessageExpired;
   slot.status = std::move(status);
+  if (ok && !slot.duplicate) PassKillPoint(KillPoint::kInboxCommitted);
   if (ok && slot.after_commit) slot.after_commit();
   slot.after_commit = nullptr;
   if (delivery.unanswered.fetch_sub(1) > 1) return;

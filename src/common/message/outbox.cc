@@ -9,6 +9,20 @@
 
 namespace lockstep::message {
 
+namespace {
+
+// A caller's mailbox may never come back: what is for one ends with the dead letters then.
+std::string BytesFor(std::string_view destination, const v1::Envelope& envelope) {
+  const bool for_caller = destination.find(':') != std::string_view::npos;  // no role has one
+  if (!for_caller || envelope.has_expire_time()) return envelope.SerializeAsString();
+  v1::Envelope expiring = envelope;
+  rpc::SetTime(rpc::ToTime(envelope.send_time()) + Duration(limits::kCallerMessageExpiry),
+               expiring.mutable_expire_time());
+  return expiring.SerializeAsString();
+}
+
+}  // namespace
+
 v1::Envelope MakeEnvelope(std::string type, std::string payload, std::string key,
                           std::string correlation_id, WallTime now) {
   v1::Envelope envelope;
@@ -30,7 +44,7 @@ Status PutIntoOutbox(store::Database& database, std::string_view destination,
         {{"destination", fmt::format("must have 1 to {} bytes, has {}",
                                      limits::kDestinationBytesMax, destination.size())}});
   }
-  const std::string bytes = envelope.SerializeAsString();
+  const std::string bytes = BytesFor(destination, envelope);
   Status status = database.Run(
       "INSERT INTO outbox (destination, message_id, key, envelope, write_time) "
       "VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -26,7 +26,8 @@ v1::Envelope MakeEnvelope(const Payload& payload, std::string key, std::string c
 }
 
 // Within a transaction. destination: the role of a peer ("consumer") or a mailbox's HOST:PORT. An
-// envelope that no mailbox would take is refused with INVALID_ARGUMENT.
+// envelope that no mailbox would take is refused with INVALID_ARGUMENT. One for a HOST:PORT, which
+// is a caller's, expires after limits::kCallerMessageExpiry unless it says another moment.
 Status PutIntoOutbox(store::Database& database, std::string_view destination,
                      const v1::Envelope& envelope);
 

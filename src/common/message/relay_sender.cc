@@ -6,6 +6,7 @@
 #include <random>
 #include <utility>
 
+#include "common/base/kill_point.h"
 #include "common/base/log.h"
 #include "common/message/envelope.h"
 
@@ -266,6 +267,7 @@ bool RelaySender::DeliverNext() {
     busy_.insert(row.sequence);
     envelopes.push_back(std::move(row.envelope));
   }
+  PassKillPoint(KillPoint::kRelayBeforeSend);
   context_.transport.Deliver(destination_, std::move(envelopes),
                              Deadline::After(Now(), context_.options.deliver_timeout),
                              [this, place](StatusOr<std::vector<Taken>> taken) {
@@ -308,6 +310,7 @@ void RelaySender::Delivered(Deliveries::iterator place, StatusOr<std::vector<Tak
       return true;
     });
   }
+  if (!marks.sent.empty()) PassKillPoint(KillPoint::kRelaySent);
   context_.report(destination_, report);
   if (!marks.empty()) Write(std::move(marks));
   if (could_not.ok()) {
@@ -390,6 +393,7 @@ void RelaySender::Write(Marks marks) {
       },
       Deadline::Never(),
       [this, kept](const store::CommitResult& result) {
+        if (result.status.ok() && !kept->sent.empty()) PassKillPoint(KillPoint::kRelayMarked);
         context_.post([this, kept, status = result.status] {
           now_ = Now();
           --writes_;

@@ -35,7 +35,7 @@ void AddEffect(Effects& effects, Act act) {
       [act = std::move(act)](store::Database& database, const Envelope& command,
                              WallTime now) -> StatusOr<std::optional<Envelope>> {
     Command said;
-    if (Status status = ReadPayload(command, said); !status.ok()) return status;
+    if (Status status = message::ReadPayload(command, said); !status.ok()) return status;
     auto done = act(database, said, now);
     if constexpr (std::is_same_v<decltype(done), Status>) {
       if (!done.ok()) return done;

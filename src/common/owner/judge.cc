@@ -3,12 +3,6 @@
 #include <fmt/format.h>
 
 namespace lockstep::owner {
-namespace {
-
-constexpr int kTypeVersion = 1;
-
-}  // namespace
-
 Status CheckReplyTo(const message::v1::Envelope& question, const message::Transport& transport) {
   if (question.reply_to().empty()) {
     return MakeError(StatusCode::kInvalidArgument, "REPLY_TO_MISSING",
@@ -17,19 +11,6 @@ Status CheckReplyTo(const message::v1::Envelope& question, const message::Transp
                                  question.message_id(), question.type()));
   }
   return transport.Knows(question.reply_to());
-}
-
-Status ReadPayload(const message::v1::Envelope& envelope, google::protobuf::Message& payload) {
-  if (envelope.type_version() != kTypeVersion) {
-    return MakeError(
-        StatusCode::kInvalidArgument, "MESSAGE_VERSION_UNKNOWN",
-        fmt::format("type_version of {} must be {}, is {}: send that, or update this service",
-                    envelope.type(), kTypeVersion, envelope.type_version()));
-  }
-  if (payload.ParseFromString(envelope.payload())) return OkStatus();
-  return MakeError(StatusCode::kInvalidArgument, "MESSAGE_MALFORMED",
-                   fmt::format("payload of message {} is no serialised {}: send what its type says",
-                               envelope.message_id(), envelope.type()));
 }
 
 message::Handlers AnsweringHandlers(const message::Transport& transport, Judges judges) {

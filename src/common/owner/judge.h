@@ -1,8 +1,6 @@
 // Questions that come as messages, and what an owner says to them. Threads: the store thread.
 #pragma once
 
-#include <google/protobuf/message.h>
-
 #include <functional>
 #include <map>
 #include <string>
@@ -10,6 +8,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/status.h"
+#include "common/message/envelope.h"
 #include "common/message/mailbox.h"
 #include "common/message/outbox.h"
 #include "common/message/transport.h"
@@ -22,10 +21,6 @@ using Judge = std::function<StatusOr<message::v1::Envelope>(const message::v1::E
                                                             WallTime now)>;
 // By the type of the question.
 using Judges = std::map<std::string, Judge>;
-
-// The payload of a message of type version 1; INVALID_ARGUMENT, reasons MESSAGE_VERSION_UNKNOWN and
-// MESSAGE_MALFORMED.
-Status ReadPayload(const message::v1::Envelope& envelope, google::protobuf::Message& payload);
 
 // An answer, as the question wants it.
 template <class Answer>
@@ -47,7 +42,7 @@ void AddJudge(Judges& judges, Say say) {
                                                  const message::v1::Envelope& question,
                                                  WallTime now) -> StatusOr<message::v1::Envelope> {
     Asked asked;
-    if (Status status = ReadPayload(question, asked); !status.ok()) return status;
+    if (Status status = message::ReadPayload(question, asked); !status.ok()) return status;
     StatusOr<Answer> answer = say(asked, now);
     if (!answer.ok()) return answer.status();
     return AnswerTo(question, *answer, now);

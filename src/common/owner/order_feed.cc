@@ -5,6 +5,7 @@
 #include <future>
 #include <utility>
 
+#include "common/base/kill_point.h"
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/message/desk.h"
@@ -76,7 +77,10 @@ void OrderFeed::Keep(const FeedPosition& position) {
       },
       Deadline::Never(),
       [](const store::CommitResult& result) {
-        if (result.status.ok()) return;
+        if (result.status.ok()) {
+          PassKillPoint(KillPoint::kFeedMarked);
+          return;
+        }
         log::Warning("feed_position_not_kept", {{"message", MessageOf(result.status)}});
       });
 }

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "common/base/deadline.h"
+#include "common/base/kill_point.h"
 #include "common/base/status.h"
 #include "common/store/catalog.h"
 #include "common/store/decided.h"
@@ -205,6 +206,7 @@ class RecordStore {
     if (!change.changed) return OkStatus();
     Status status = Table::Write(database, current->get(), **change.outcome);
     if (status.ok() && written_) status = written_(database, **change.outcome);
+    PassKillPoint(KillPoint::kRecordBeforeCommit);
     return status;
   }
 
@@ -214,6 +216,7 @@ class RecordStore {
       return;
     }
     if (change.changed) {
+      PassKillPoint(KillPoint::kRecordCommitted);
       catalog_.Put(change.id, *change.outcome);
       file_->watch().Wrote();
     }

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "common/base/kill_point.h"
 #include "common/base/log.h"
 #include "common/base/validate.h"
 
@@ -137,7 +138,9 @@ Status CopyKeeper<Records>::Commit(
         committing->stale = 0;
         const StatusOr<bool> write = beside(database);
         if (!write.ok()) return write.status();
-        return work(database, *write, committing->stale);
+        Status status = work(database, *write, committing->stale);
+        PassKillPoint(KillPoint::kCopyBeforeCommit);
+        return status;
       },
       Deadline::Never(),
       [committing](const store::CommitResult& result) {

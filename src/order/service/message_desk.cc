@@ -1,7 +1,5 @@
 #include "order/service/message_desk.h"
 
-#include <fmt/format.h>
-
 #include <utility>
 
 #include "common/base/id.h"
@@ -18,12 +16,6 @@ namespace {
 
 using message::Handled;
 using message::v1::Envelope;
-
-Status CannotParse(const Envelope& envelope) {
-  return MakeError(
-      StatusCode::kInvalidArgument, "PAYLOAD_UNREADABLE",
-      fmt::format("the payload of message {} is no {}", envelope.message_id(), envelope.type()));
-}
 
 template <typename Payload>
 std::string FullName() {
@@ -99,7 +91,8 @@ template <typename Wire, typename Payload>
 Handled MessageDesk::TakeVerdict(store::Database& database, const Envelope& envelope,
                                  WallTime now) {
   Payload payload;
-  if (!payload.ParseFromString(envelope.payload())) return {CannotParse(envelope), nullptr};
+  if (Status status = message::ReadPayload(envelope, payload); !status.ok())
+    return {std::move(status), nullptr};
   const std::string& order_id = payload.verdict().order_id();
   if (!IsUuid(order_id) || envelope.correlation_id() != order_id) {
     log::Warning("verdict_unknown",
@@ -131,7 +124,8 @@ Handled MessageDesk::TakeVerdict(store::Database& database, const Envelope& enve
 
 Handled MessageDesk::TakeOrder(store::Database& database, const Envelope& envelope, WallTime now) {
   v1::CreateOrderRequest request;
-  if (!request.ParseFromString(envelope.payload())) return {CannotParse(envelope), nullptr};
+  if (Status status = message::ReadPayload(envelope, request); !status.ok())
+    return {std::move(status), nullptr};
   const Reply reply{envelope.reply_to(), envelope.correlation_id()};
   if (reply.reply_to.empty()) {
     return {MakeError(StatusCode::kInvalidArgument, "REPLY_TO_MISSING",

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "common/base/kill_point.h"
 #include "order/store/copies.h"
 #include "order/store/feed_rows.h"
 #include "order/store/schema.h"
@@ -34,7 +35,11 @@ Status InsertIn(store::Database& database, const Order& order, const std::string
   const StatusOr<bool> marked = MarkIfStale(database, order);
   if (!marked.ok()) return marked.status();
   stale = *marked;
-  return beside == nullptr ? OkStatus() : beside->Write(database, order);
+  if (beside != nullptr) {
+    if (Status status = beside->Write(database, order); !status.ok()) return status;
+  }
+  PassKillPoint(KillPoint::kOrderBeforeCommit);
+  return OkStatus();
 }
 
 // Reads by work, which fills a value, and hands over that value or the error.
@@ -112,6 +117,7 @@ void SqliteOrderStore::Insert(std::shared_ptr<const Order> order, std::string fi
         if (!committed.status.ok()) {
           result->existing.reset();
         } else if (!result->existing) {
+          PassKillPoint(KillPoint::kOrderCommitted);
           result->batch = committed.batch;
           if (result->stale) orders_on_stale_data_.fetch_add(1, std::memory_order_relaxed);
           file_->watch().Wrote();
