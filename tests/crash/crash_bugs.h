@@ -55,7 +55,7 @@ inline message::Handler OfNewestAttempt(message::Handler sound) {
       [sound = std::move(sound)](store::Database& database, const message::v1::Envelope& envelope,
                                  WallTime now) -> message::Handled {
         const auto asked = ReadOrder(database, envelope.key());
-        const auto newest = ReadOrders(database, {.state = OrderState::kPending}, 1, "");
+        const auto newest = ReadOrders(database, {"", "", OrderState::kPending}, 1, "");
         if (!asked.ok() || !newest.ok()) return {asked.ok() ? newest.status() : asked.status(), {}};
         if ((*asked)->state == OrderState::kPending || newest->empty()) {
           return sound(database, envelope, now);

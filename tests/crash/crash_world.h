@@ -96,7 +96,7 @@ class Peers final : public message::Transport {
   }
 
  private:
-  static constexpr std::size_t kHeld = 6;
+  static constexpr std::size_t kHeld = 8;
 
   bool Refuses(const Envelope& command) const {
     constexpr std::string_view kRefused = "048c";  // last digits of orders' ids
@@ -201,6 +201,7 @@ class World {
 
   void Place(int nth) {
     const WallTime now = Clock::Real().WallNow();
+    placed_.push_back(now);
     const auto order = std::make_shared<const Order>(PendingOrder(nth, now));
     const auto acknowledge = [this, order] {
       const std::lock_guard lock(promises_.mutex);
@@ -270,19 +271,19 @@ class World {
     return true;
   }
 
-  // Ends the orders that have waited so long.
-  void Expire(Duration limit) {
+  // Ends the orders that have waited until so many were placed after them.
+  void Expire(std::size_t overtaken) {
+    if (placed_.size() <= overtaken) return;
+    const WallTime before = placed_[placed_.size() - 1 - overtaken];
     const WallTime now = Clock::Real().WallNow();
     ++under_way_;
     if (bug_ == Bug::kTimeOutAccepts) {
       store_->file().writer().Submit(
-          [limit, now](store::Database& database) {
-            return AcceptOverdue(database, now - limit, now);
-          },
+          [before, now](store::Database& database) { return AcceptOverdue(database, before, now); },
           Deadline::Never(), [this](const store::CommitResult&) { --under_way_; });
       return;
     }
-    store_->ExpirePending(now - limit, now, [this](const StatusOr<int>& count) {
+    store_->ExpirePending(before, now, [this](const StatusOr<int>& count) {
       expired_ += count.value_or(0);
       --under_way_;
     });
@@ -324,6 +325,7 @@ class World {
   fault::Injector faults_;
   const VerdictCommands commands_;
   Peers peers_{disk_, promises_, bug_};
+  std::vector<WallTime> placed_;
   std::atomic<int> under_way_ = 0;
   std::atomic<int> expired_ = 0;
   std::unique_ptr<SqliteOrderStore> store_;
@@ -346,7 +348,7 @@ inline void Run(World& world, int orders, std::uint64_t seed, int first = 0) {
     }
     if (random() % 3 == 0) {
       world.Place(placed++);
-      if (placed % 5 == 0) world.Expire(std::chrono::milliseconds(random() % 10));
+      if (placed % 5 == 0) world.Expire(12 + random() % 12);
     } else {
       world.Answer();
     }
