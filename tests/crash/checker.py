@@ -29,6 +29,7 @@ PENDING, VALIDATED, REJECTED, CANCELLED = range(4)  # as the file counts them
 STYLES = ("BLOCKING", "NON_BLOCKING", "REPLICA", "DEFERRED", "EVENT_DRIVEN", "COMMON_DATA")
 DEFERRED = STYLES.index("DEFERRED")
 VERDICTS = {"consumer": stubs.consumer.ConsumerValidated, "restaurant": stubs.restaurant.OrderDetailsValidated}
+COMMANDS = {kind.DESCRIPTOR.full_name for kind in (stubs.consumer.ValidateConsumerInfo, stubs.restaurant.ValidateOrderDetails)}
 
 
 @dataclasses.dataclass
@@ -119,9 +120,11 @@ class Checker:
             self._say("feed", f"{order_id} is no order, the feed says {said}")
 
     def _check_commands(self):
-        commands = collections.Counter(self._orders.execute("SELECT key, destination FROM outbox"))
-        for envelope, destination in self._orders.execute("SELECT envelope, destination FROM dead_letters"):
-            commands[stubs.message.Envelope.FromString(envelope).key, destination] += 1
+        commands = collections.Counter()
+        for envelope, destination in self._orders.execute(
+                "SELECT envelope, destination FROM outbox UNION ALL SELECT envelope, destination FROM dead_letters"):
+            envelope = stubs.message.Envelope.FromString(envelope)
+            commands[envelope.key, destination] += envelope.type in COMMANDS
         for order_id, row in self._rows.items():
             for owner in self._owners:
                 expected = 1 if row[2] == DEFERRED else 0
@@ -145,7 +148,10 @@ class Checker:
         """Where an order was judged by messages: its owner has one verdict of it in the outbox, and the order has that."""
         said = collections.defaultdict(list)
         for (envelope,) in self._files[owner].execute("SELECT envelope FROM outbox"):
-            verdict = VERDICTS[owner].FromString(stubs.message.Envelope.FromString(envelope).payload).verdict
+            envelope = stubs.message.Envelope.FromString(envelope)
+            if envelope.type != VERDICTS[owner].DESCRIPTOR.full_name:
+                continue
+            verdict = VERDICTS[owner].FromString(envelope.payload).verdict
             said[verdict.order_id].append((verdict.accepted, getattr(verdict, f"{owner}_version"), verdict.node,
                                            verdict.judge_time.ToNanoseconds()))
         for order_id, accepted, version, node, time in self._orders.execute(

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 namespace lockstep::owner {
+
 Status CheckReplyTo(const message::v1::Envelope& question, const message::Transport& transport) {
   if (question.reply_to().empty()) {
     return MakeError(StatusCode::kInvalidArgument, "REPLY_TO_MISSING",
