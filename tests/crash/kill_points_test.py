@@ -61,7 +61,7 @@ class Worker(threading.Thread):
         if victim.stop() != 0:
             raise AssertionError(f"{what}: it did not stop")
         victim.flags += ["--kill-at", f"{point}:{nth}"]
-        victim.start()
+        victim.start(wait=False)  # some points are passed before it is ready
         load = Load(lockstep, SEED, f"{name}-{point}-{nth}", CLIENTS, edit=True).start()
         try:
             ended = victim.process.wait(DEATH_SECONDS)
