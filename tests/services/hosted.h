@@ -92,6 +92,7 @@ class Hosted {
   Service& service() { return *service_; }
   store::StoreFile& file() { return records_->file(); }
   rpc::CallRules& rules() { return rules_; }
+  control::SettingsBoard& settings() { return settings_; }
   control::Ledger& ledger() { return ledger_; }
 
   // Returns when the caller of a call under way has gone, or its deadline has passed, and the
@@ -115,12 +116,18 @@ class Hosted {
   }
 
  private:
+  static control::v1::Settings Settings() {
+    control::v1::Settings settings = control::DefaultSettings();
+    *settings.mutable_consumer() = control::DefaultConsumerSettings();
+    return settings;
+  }
+
   control::ServerFlags flags_;
   rpc::CallRules rules_;
   fault::Injector faults_;
   rpc::HealthBoard health_;
   control::Ledger ledger_{"here", rules_.calls};
-  control::SettingsBoard settings_{control::DefaultSettings()};
+  control::SettingsBoard settings_{Settings()};
   const control::HostContext context_{flags_, rules_, faults_, health_, ledger_, settings_};
   std::unique_ptr<Service> service_;
   typename Service::Store* records_ = nullptr;

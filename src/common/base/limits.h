@@ -91,6 +91,9 @@ inline constexpr int kFraudAmountFactor = 50;  // times that average: an unusual
 inline constexpr int kFraudPaymentsPerMinuteMax =
     6'000;  // of one consumer; loads of 200 consumers stay below a third of it
 inline constexpr auto kFraudScoringInterval = 1s;  // of the background scoring
+inline constexpr auto kFraudScoreTimeout = 1s;     // of one question of the background scoring
+inline constexpr auto kFraudMarkLasts = 1min;      // from the scoring that suspected a consumer on
+inline constexpr std::size_t kFraudScoredMax = 10'000;  // consumers that one scoring looks at
 
 // --- messages and feeds
 inline constexpr int kDeliverEnvelopesMax = 256;  // messages a Deliver: one commit's

@@ -25,14 +25,15 @@ void AddCommand(owner::Effects& effects, Read read) {
       });
 }
 
-StatusOr<std::optional<v1::PaymentAuthorized>> Authorize(Database& database,
+StatusOr<std::optional<v1::PaymentAuthorized>> Authorize(FraudChain& fraud, Database& database,
                                                          const v1::AuthorizePayment& said,
                                                          WallTime now) {
   Violations violations;
   const AuthorizeRequest request = AuthorizeFrom(said, violations);
   Validate(request, violations);
   if (!violations.empty()) return violations.ToStatus();
-  const StatusOr<store::Decided<Payment>> done = Carry(database, request, std::nullopt, now);
+  const StatusOr<store::Decided<Payment>> done =
+      Carry(database, request, fraud.LookAtMark(request, now), now);
   if (!done.ok()) return done.status();
   v1::PaymentAuthorized answer;
   answer.set_order_id(request.order_id);
@@ -64,9 +65,12 @@ StatusOr<std::optional<v1::PaymentNotCaptured>> Capture(Database& database,
 
 }  // namespace
 
-owner::Effects AccountEffects() {
+owner::Effects AccountEffects(FraudChain& fraud) {
   owner::Effects effects;
-  owner::AddEffect<v1::AuthorizePayment>(effects, Authorize);
+  owner::AddEffect<v1::AuthorizePayment>(
+      effects, [&fraud](Database& database, const v1::AuthorizePayment& said, WallTime now) {
+        return Authorize(fraud, database, said, now);
+      });
   owner::AddEffect<v1::CapturePayment>(effects, Capture);
   AddCommand<v1::VoidPayment>(effects, VoidFrom<v1::VoidPayment>);
   AddCommand<v1::AwardPoints>(effects, AwardFrom<v1::AwardPoints>);

@@ -50,8 +50,9 @@ void SayPoints(std::int64_t points, Response& response) {
 
 }  // namespace
 
-AccountService::AccountService(const control::HostContext& context, store::StoreFile& file)
-    : file_(file), methods_(context.faults, Service::service_full_name()) {
+AccountService::AccountService(const control::HostContext& context, store::StoreFile& file,
+                               FraudChain& fraud)
+    : file_(file), fraud_(fraud), methods_(context.faults, Service::service_full_name()) {
   using Self = AccountService;
   methods_.Add("OpenAccount", raw_, &Raw::RequestOpenAccount, *this, &Self::OpenAccount);
   methods_.Add("UpdateAccount", raw_, &Raw::RequestUpdateAccount, *this, &Self::UpdateAccount);
@@ -116,12 +117,20 @@ void AccountService::AuthorizePayment(AuthorizeCall& call) {
     call.Fail(violations.ToStatus());
     return;
   }
-  owner::Carry(
-      call, file_,
-      [request = std::move(request)](Database& database, WallTime now) {
-        return Carry(database, request, std::nullopt, now);
-      },
-      SayPayment<v1::AuthorizePaymentResponse>);
+  fraud_.Look(
+      call, request,
+      [this, &call, request](StatusOr<std::optional<std::string>> why, call::v1::Receipt receipt) {
+        if (!why.ok()) {
+          call.Fail(why.status(), &receipt);
+          return;
+        }
+        owner::Carry(
+            call, file_,
+            [request, why = *std::move(why)](Database& database, WallTime now) {
+              return Carry(database, request, why, now);
+            },
+            SayPayment<v1::AuthorizePaymentResponse>, std::move(receipt));
+      });
 }
 
 void AccountService::CapturePayment(CaptureCall& call) {

@@ -12,6 +12,7 @@
 #include "common/owner/effect.h"
 #include "common/rpc/method_list.h"
 #include "common/store/store_file.h"
+#include "consumer/service/fraud_chain.h"
 #include "lockstep/consumer/v1/account.grpc.pb.h"
 
 namespace lockstep::consumer {
@@ -19,7 +20,7 @@ namespace lockstep::consumer {
 class AccountService {
  public:
   // All outlive it.
-  AccountService(const control::HostContext& context, store::StoreFile& file);
+  AccountService(const control::HostContext& context, store::StoreFile& file, FraudChain& fraud);
 
   grpc::Service& service() { return raw_; }
   std::vector<rpc::MethodBase*> methods() const { return methods_.all(); }
@@ -66,6 +67,7 @@ class AccountService {
   void PurgeBatch(WallTime before);
 
   store::StoreFile& file_;
+  FraudChain& fraud_;
   rpc::MethodList methods_;
   Raw raw_;
   std::atomic<bool> purging_ = false;
@@ -73,6 +75,7 @@ class AccountService {
 };
 
 // AuthorizePayment, CapturePayment, VoidPayment, AwardPoints and RevokePoints as messages.
-owner::Effects AccountEffects();
+// fraud: outlives them; used only once they are.
+owner::Effects AccountEffects(FraudChain& fraud);
 
 }  // namespace lockstep::consumer

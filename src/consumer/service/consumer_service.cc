@@ -6,14 +6,26 @@
 #include "lockstep/order/v1/order.pb.h"
 
 namespace lockstep::consumer {
+namespace {
+
+// Empty if the role has none.
+std::string AddressOf(const owner::OwnerFlags& flags, const char* role) {
+  const auto peer = flags.peers.find(role);
+  return peer == flags.peers.end() ? "" : peer->second.front();
+}
+
+}  // namespace
 
 ConsumerService::ConsumerService(const control::HostContext& context, std::unique_ptr<Store> store,
                                  owner::OwnerFlags flags)
     : RecordService(context, std::move(store), Service::service_full_name(),
-                    {"consumer", "consumer_id", "CONSUMER_UNKNOWN", "CONSUMER_ID_TAKEN"},
-                    std::move(flags), MakeJudges(), AccountEffects()),
+                    {"consumer", "consumer_id", "CONSUMER_UNKNOWN", "CONSUMER_ID_TAKEN"}, flags,
+                    MakeJudges(), AccountEffects(fraud_)),
       node_(context.flags.node),
-      accounts_(context, records().file()) {
+      fraud_address_(AddressOf(flags, kFraudPeer)),
+      customer_address_(AddressOf(flags, kCustomerPeer)),
+      fraud_(context, records().file()),
+      accounts_(context, records().file(), fraud_) {
   methods_.Add("CreateConsumer", raw_, &Raw::RequestCreateConsumer, *this,
                &ConsumerService::CreateConsumer);
   methods_.Add("GetConsumer", raw_, &Raw::RequestGetConsumer, *this, &ConsumerService::GetConsumer);
@@ -28,18 +40,30 @@ ConsumerService::ConsumerService(const control::HostContext& context, std::uniqu
 std::vector<grpc::Service*> ConsumerService::services() {
   std::vector<grpc::Service*> all = RecordService::services();
   all.push_back(&accounts_.service());
+  for (grpc::Service* service : fraud_.services()) all.push_back(service);
   return all;
 }
 
 std::vector<rpc::MethodBase*> ConsumerService::methods() {
   std::vector<rpc::MethodBase*> all = RecordService::methods();
   for (rpc::MethodBase* method : accounts_.methods()) all.push_back(method);
+  for (rpc::MethodBase* method : fraud_.methods()) all.push_back(method);
   return all;
+}
+
+Status ConsumerService::Start(rpc::QueueServer& business) {
+  const auto or_here = [&](const std::string& address) {
+    return address.empty() ? business.address() : address;
+  };
+  fraud_.Connect(or_here(fraud_address_), or_here(customer_address_), *business.loops().front());
+  return RecordService::Start(business);
 }
 
 void ConsumerService::Tick() {
   RecordService::Tick();
-  accounts_.Tick(Clock::Real().WallNow());
+  const WallTime now = Clock::Real().WallNow();
+  accounts_.Tick(now);
+  fraud_.Tick(now);
 }
 
 // Called before this is whole: the judges are used only afterwards.

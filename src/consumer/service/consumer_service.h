@@ -1,6 +1,6 @@
 // ConsumerService on completion queues: keeps consumers and judges whether one of them may order.
 // The same judgement answers the message ValidateConsumerInfo and, of Order's feed, OrderPlaced.
-// Beside it on the same address: account_service.h.
+// Beside it on the same address: account_service.h, fraud_chain.h.
 // Threads: see common/owner/record_service.h. ValidateConsumer and GetConsumer are answered at
 // once, from memory.
 #pragma once
@@ -25,6 +25,7 @@ class ConsumerService final : public owner::RecordService<ConsumerTable, v1::Con
 
   std::vector<grpc::Service*> services() override;
   std::vector<rpc::MethodBase*> methods() override;
+  Status Start(rpc::QueueServer& business) override;
   void Tick() override;
 
  private:
@@ -50,6 +51,10 @@ class ConsumerService final : public owner::RecordService<ConsumerTable, v1::Con
   void ValidateConsumer(ValidateCall& call);
 
   const std::string node_;
+  // Role of a peer of the fraud chain → its address; empty: this server.
+  const std::string fraud_address_;
+  const std::string customer_address_;
+  FraudChain fraud_;
   AccountService accounts_;
   Raw raw_;
 };

@@ -31,10 +31,6 @@ constexpr std::string_view kReadPayments =
     "SELECT order_id, consumer_id, currency, amount, state, create_time, update_time, capture_time "
     "FROM payments WHERE order_id > ?1 AND currency <> '' AND (?2 = 0 OR state = ?2) "
     "ORDER BY order_id LIMIT ?3";
-constexpr std::string_view kReadLast =
-    "SELECT order_id, consumer_id, currency, amount, state, max(create_time), update_time, "
-    "capture_time FROM payments WHERE currency <> '' AND create_time >= ?1 "
-    "GROUP BY consumer_id LIMIT ?2";
 constexpr std::string_view kWritePayment =
     "INSERT INTO payments (order_id, consumer_id, currency, amount, state, create_time, "
     "update_time, capture_time) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) "
@@ -84,10 +80,6 @@ StatusOr<std::optional<Value>> OneOf(Statement row, Value (*read)(const Statemen
   if (row.Step()) value = read(row);
   if (Status status = row.Finish(); !status.ok()) return status;
   return value;
-}
-
-StatusOr<std::optional<Payment>> FindPayment(Database& database, const std::string& order_id) {
-  return OneOf(database.Query(kReadPayment, order_id), PaymentOf);
 }
 
 StatusOr<std::optional<Award>> FindAward(Database& database, const std::string& order_id) {
@@ -185,6 +177,18 @@ Status Write(Database& database, const Award& award, std::int64_t points_added, 
   return Write(database,
                fmt::format("{} {}", points_added > 0 ? "award" : "revoke", award.order_id),
                EntriesOfPoints(award.consumer_id, points_added), now);
+}
+
+// Payments of a consumer from a moment on that are not voided.
+StatusOr<std::int64_t> CountPayments(Database& database, const std::string& consumer_id,
+                                     WallTime from) {
+  Statement row = database.Query(
+      "SELECT count(*) FROM payments WHERE consumer_id = ?1 AND create_time >= ?2 "
+      "AND currency <> '' AND state <> 3",
+      consumer_id, Nanos(from));
+  const std::int64_t count = row.Step() ? row.Int64(0) : 0;
+  if (Status status = row.Finish(); !status.ok()) return status;
+  return count;
 }
 
 }  // namespace
@@ -359,6 +363,10 @@ StatusOr<std::optional<Account>> FindAccount(Database& database, const std::stri
   return OneOf(database.Query(kReadAccount, consumer_id), AccountOf);
 }
 
+StatusOr<std::optional<Payment>> FindPayment(Database& database, const std::string& order_id) {
+  return OneOf(database.Query(kReadPayment, order_id), PaymentOf);
+}
+
 Status AccountUnknown(const std::string& consumer_id) {
   ErrorDetail detail;
   detail.reason = "ACCOUNT_UNKNOWN";
@@ -377,19 +385,25 @@ StatusOr<std::vector<Payment>> ReadPayments(Database& database, std::string_view
   return AllOf(database.Query(kReadPayments, after, static_cast<int>(state), count), PaymentOf);
 }
 
-StatusOr<std::int64_t> CountPayments(Database& database, const std::string& consumer_id,
-                                     WallTime from) {
-  Statement row = database.Query(
-      "SELECT count(*) FROM payments WHERE consumer_id = ?1 AND create_time >= ?2 "
-      "AND currency <> '' AND state <> 3",
-      consumer_id, Nanos(from));
-  const std::int64_t count = row.Step() ? row.Int64(0) : 0;
-  if (Status status = row.Finish(); !status.ok()) return status;
-  return count;
-}
-
-StatusOr<std::vector<Payment>> ReadLastPayments(Database& database, WallTime from, int count_max) {
-  return AllOf(database.Query(kReadLast, Nanos(from), count_max), PaymentOf);
+StatusOr<History> ReadHistory(Database& database, const std::string& consumer_id,
+                              const std::string& except_order_id, WallTime now) {
+  const StatusOr<std::optional<Account>> account = FindAccount(database, consumer_id);
+  if (!account.ok()) return account.status();
+  if (!account->has_value()) return History();
+  const StatusOr<std::optional<Payment>> except = FindPayment(database, except_order_id);
+  if (!except.ok()) return except.status();
+  const WallTime a_minute_ago = now - std::chrono::minutes(1);
+  StatusOr<std::int64_t> last_minute = CountPayments(database, consumer_id, a_minute_ago);
+  if (!last_minute.ok()) return last_minute.status();
+  History history{(*account)->payments, (*account)->paid, *last_minute};
+  const bool counted = except->has_value() && (*except)->consumer_id == consumer_id &&
+                       (*except)->state != PaymentState::kVoided;
+  if (!counted) return history;
+  --history.payments;
+  if ((*except)->create_time >= a_minute_ago) --history.payments_last_minute;
+  history.total = Money::FromTotalNanos(
+      (*account)->currency(), (*account)->paid.total_nanos() - (*except)->amount.total_nanos());
+  return history;
 }
 
 StatusOr<std::vector<LedgerSum>> ReadLedgerSums(Database& database, std::int64_t after_first,

@@ -14,6 +14,7 @@
 #include "common/store/database.h"
 #include "common/store/decided.h"
 #include "consumer/domain/account.h"
+#include "consumer/domain/fraud.h"
 
 namespace lockstep::consumer {
 
@@ -50,6 +51,8 @@ StatusOr<int> PurgeTombstones(store::Database& database, WallTime before, int co
 
 StatusOr<std::optional<Account>> FindAccount(store::Database& database,
                                              const std::string& consumer_id);
+StatusOr<std::optional<Payment>> FindPayment(store::Database& database,
+                                             const std::string& order_id);
 Status AccountUnknown(const std::string& consumer_id);
 // At most count, ordered by id, after that one.
 StatusOr<std::vector<Account>> ReadAccounts(store::Database& database, std::string_view after,
@@ -58,12 +61,9 @@ StatusOr<std::vector<Account>> ReadAccounts(store::Database& database, std::stri
 StatusOr<std::vector<Payment>> ReadPayments(store::Database& database, std::string_view after,
                                             PaymentState state, int count);
 
-// Payments of a consumer from a moment on that are not voided.
-StatusOr<std::int64_t> CountPayments(store::Database& database, const std::string& consumer_id,
-                                     WallTime from);
-// Who was authorised a payment from a moment on, each with the last one; at most so many.
-StatusOr<std::vector<Payment>> ReadLastPayments(store::Database& database, WallTime from,
-                                                int count_max);
+// What a consumer has paid before, as of now; without the payment of that order.
+StatusOr<History> ReadHistory(store::Database& database, const std::string& consumer_id,
+                              const std::string& except_order_id, WallTime now);
 
 struct LedgerSum {
   std::string ledger_account;

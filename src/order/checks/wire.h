@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "common/base/clock.h"
-#include "common/rpc/status_details.h"
+#include "common/rpc/asking.h"
 #include "lockstep/consumer/v1/consumer.grpc.pb.h"
 #include "lockstep/restaurant/v1/restaurant.grpc.pb.h"
 #include "order/ports.h"
@@ -65,36 +65,22 @@ struct RestaurantWire {
   static StatusOr<Verdict> FromVerdict(const restaurant::v1::OrderDetailsVerdict& said);
 };
 
-// One question that is about to be asked: its deadline by the policy, and its line in the receipt.
-class Asking {
+// One question of an order that is about to be asked.
+class Asking : public rpc::Asking {
  public:
   Asking(const CheckCall& call, const char* peer, const char* method,
-         std::optional<Duration> timeout);
-
-  // An error if the question must not be asked any more: nothing is left of the budget, or the
-  // caller has gone.
-  Status MayBegin() const;
-  Deadline deadline() const { return deadline_; }
-  bool wait_for_ready() const { return wait_for_ready_; }
-  // What the call heeds: null under a policy that cancellation does not follow.
-  CancelSource* cancel_source() const { return cancel_source_; }
+         std::optional<Duration> timeout)
+      : rpc::Asking({.caller = call.caller,
+                     .policy = call.policy,
+                     .reserve = call.reserve,
+                     .wait_for_ready = call.wait_for_ready,
+                     .drop_expired = call.drop_expired,
+                     .cancel = call.cancel,
+                     .arrival = call.arrival},
+                    peer, method, timeout) {}
 
   // How it ended, with the peer's receipt where one came back.
   CallTrace End(const grpc::Status& status, std::unique_ptr<PeerReceipt> receipt) const;
-  // What the caller of the order is told of a peer's error. stopping: this server gives up what it
-  // has under way.
-  Status ErrorFor(const grpc::Status& status, bool stopping) const;
-
- private:
-  const char* peer_;
-  const char* method_;
-  SteadyTime start_;
-  SteadyTime arrival_;
-  Deadline deadline_;
-  bool wait_for_ready_;
-  bool nothing_left_;
-  bool drop_expired_;
-  CancelSource* cancel_source_;
 };
 
 template <typename Wire>
@@ -105,13 +91,9 @@ CheckResult<typename Wire::Verdict> NotBegun(Status status) {
 // The peer's receipt, wherever it put it: into the response, or among the details of its error.
 template <typename Response>
 std::unique_ptr<PeerReceipt> ReceiptIn(const grpc::Status& status, Response& response) {
-  if (status.ok()) {
-    if (!response.has_receipt()) return nullptr;
-    return std::make_unique<ReceiptFromPeer>(std::move(*response.mutable_receipt()));
-  }
-  call::v1::Receipt receipt;
-  if (!rpc::ReceiptOf(status, receipt)) return nullptr;
-  return std::make_unique<ReceiptFromPeer>(std::move(receipt));
+  std::optional<call::v1::Receipt> receipt = rpc::TakeReceipt(status, response);
+  if (!receipt) return nullptr;
+  return std::make_unique<ReceiptFromPeer>(*std::move(receipt));
 }
 
 // The answer to a question, from what the call brought. stopping: as of ErrorFor.
