@@ -83,6 +83,9 @@ def load_stubs():
         if area not in ("call", "money"):
             setattr(stubs, f"{area}_grpc",
                     importlib.import_module(f"lockstep.{area}.v1.{area}_pb2_grpc"))
+    for name in ("account", "fraud", "customer"):
+        setattr(stubs, name, importlib.import_module(f"lockstep.consumer.v1.{name}_pb2"))
+        setattr(stubs, f"{name}_grpc", importlib.import_module(f"lockstep.consumer.v1.{name}_pb2_grpc"))
     stubs.health = importlib.import_module("grpc.health.v1.health_pb2")
     stubs.health_grpc = importlib.import_module("grpc.health.v1.health_pb2_grpc")
     stubs.status = importlib.import_module("google.rpc.status_pb2")

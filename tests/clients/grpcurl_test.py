@@ -24,6 +24,7 @@ CONTROL = "lockstep.control.v1.ControlService"
 ORDERS = "lockstep.order.v1.OrderService"
 MESSAGES = ("lockstep.message.v1.Mailbox", "lockstep.message.v1.FeedService")
 SERVICES = {node: f"lockstep.{node}.v1.{node.capitalize()}Service" for node in ("order", "consumer", "restaurant")}
+BESIDE = {"consumer": {f"lockstep.consumer.v1.{name}Service" for name in ("Account", "Fraud", "Customer")}}
 CODES = {"Unimplemented": 12, "FailedPrecondition": 9, "InvalidArgument": 3, "DeadlineExceeded": 4, "NotFound": 5,
          "AlreadyExists": 6, "ResourceExhausted": 8, "Internal": 13, "Unavailable": 14, "Canceled": 1, "Aborted": 10}
 ORDER = {"consumer_id": "c0001", "restaurant_id": "forno-bianco", "lines": [{"menu_item_id": "margherita", "quantity": 2}],
@@ -73,7 +74,7 @@ class ServersTest(unittest.TestCase):
     def ports(self):
         """Of each server: where it is, and which services are there."""
         for node, addresses in self.ready.items():
-            yield addresses["business"], {SERVICES[node], *MESSAGES, HEALTH, REFLECTION}
+            yield addresses["business"], {SERVICES[node], *BESIDE.get(node, ()), *MESSAGES, HEALTH, REFLECTION}
             yield addresses["control"], {CONTROL, HEALTH, REFLECTION, CHANNELZ}
         yield self.ready["order"]["sync"], {ORDERS, HEALTH, REFLECTION}
 
