@@ -53,6 +53,8 @@ int Run(int argc, char** argv) {
   AddControl(app, context);
   AddMessages(app, context);
   AddBacklog(app, context);
+  AddStock(app, context);
+  AddAccount(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

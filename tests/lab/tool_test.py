@@ -19,7 +19,9 @@ def usage_errors():
                             (["replay", "--rate", "5", "--speed", "2"], "excludes"),
                             (["replay", "--style", "quick"], "blocking, non-blocking"),
                             ([*ORDER, "--timeout", "5"], "80ms"), (["compare", "--slow", "waiter=1s"], "waiter"),
-                            (["settings", "order.pool_threads"], "pool_threads=32")]:
+                            (["settings", "order.pool_threads"], "pool_threads=32"),
+                            (["stock", "set", "forno-bianco", "margherita"], "margherita=20"),
+                            (["account", "open", "c0001", "much"], "much")]:
         done = subprocess.run([BIN / "lockstep", *arguments], capture_output=True, text=True, check=False)
         assert done.returncode == 2, (arguments, done.returncode, done.stderr)
         assert hint in done.stderr + done.stdout, (arguments, done.stderr, done.stdout)
@@ -188,6 +190,28 @@ def control(servers):
     assert servers.ask("faults", "--clear")["consumer"] == {}
 
 
+def stock_and_accounts(servers):
+    stocked = servers.ask("stock", "set", "forno-bianco", "margherita=20", "tiramisu=unlimited")["items"]
+    assert [item.get("stocked") for item in stocked] == ["20", None], stocked
+    assert stocked[0]["left"] == "20", stocked
+    shown = servers.ask("stock", "show")["items"]
+    assert [item["menu_item_id"] for item in shown] == ["margherita"], shown
+    assert "margherita" in servers.run("stock", "show", "forno-bianco")
+    assert servers.ask("stock", "set", "forno-bianco", "waiter=1", status=1)["error"]["reason"] == "INVALID_REQUEST"
+    servers.ask("stock", "set", "forno-bianco", "margherita=unlimited")
+    assert servers.run("stock", "show") == "No item has a stock.\n"
+    opened = servers.ask("account", "open", "c0001", "50")["accounts"][0]
+    assert opened["available"]["units"] == "50", opened
+    for _ in range(2):
+        account = servers.ask("account", "deposit", "c0001", "100.50", "--deposit-id", "salary-1")["accounts"][0]
+        assert account["balance"] == {"currency_code": "GBP", "units": "100", "nanos": 500000000}, account
+    assert servers.ask("account", "show")["accounts"] == [account]
+    assert "150.50 GBP" in servers.run("account", "show", "c0001")
+    assert servers.ask("account", "show", "nobody", status=1)["error"]["reason"] == "ACCOUNT_UNKNOWN"
+    settings = servers.ask("settings", "--server", "consumer", "consumer.fraud_check=beforehand")
+    assert settings["consumer"]["fraud_check"] == "FRAUD_CHECK_BEFOREHAND", settings
+
+
 def interruption(servers):
     """Ctrl-C prints the figures so far; the same command goes on from there."""
     arguments = ["--json", "replay", "--run", "broken-off", "--rate", 400]
@@ -234,6 +258,7 @@ def main():
         backlog_and_boxes(servers)
         by_message(servers)
         control(servers)
+        stock_and_accounts(servers)
         interruption(servers)
     children_of_a_killed_comparison()
 

@@ -68,5 +68,7 @@ void AddCompare(CLI::App& app, Context& context);
 void AddControl(CLI::App& app, Context& context);  // settings, calls, faults, ledger
 void AddMessages(CLI::App& app, Context& context);
 void AddBacklog(CLI::App& app, Context& context);
+void AddStock(CLI::App& app, Context& context);
+void AddAccount(CLI::App& app, Context& context);
 
 }  // namespace lockstep::lab
