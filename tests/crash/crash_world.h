@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -64,6 +65,7 @@ class Peers final : public message::Transport {
     std::vector<message::Taken> outcomes(batch.size());
     {
       const std::lock_guard lock(promises_.mutex);
+      for (const Envelope& envelope : batch) seen_.insert(envelope.message_id());
       if (bug_ == Bug::kMarkedBeforeSent) {
         std::swap(batch, late_);
       }
@@ -81,6 +83,12 @@ class Peers final : public message::Transport {
   }
   Status Knows(const std::string& /*destination*/) const override { return OkStatus(); }
 
+  // Whether commands have come, and are answered, about as fast as orders are acknowledged.
+  bool KeepUp() {
+    const std::lock_guard lock(promises_.mutex);
+    return commands_.size() < kOpen && 2 * promises_.orders.size() < seen_.size() + kOpen;
+  }
+
   std::optional<Envelope> NextCommand() {
     const std::lock_guard lock(promises_.mutex);
     // One of four waits until others have waited after it.
@@ -97,6 +105,7 @@ class Peers final : public message::Transport {
 
  private:
   static constexpr std::size_t kHeld = 8;
+  static constexpr std::size_t kOpen = 16;  // commands on their way: fewer than orders expire after
 
   bool Refuses(const Envelope& command) const {
     constexpr std::string_view kRefused = "048c";  // last digits of orders' ids
@@ -109,6 +118,7 @@ class Peers final : public message::Transport {
   const Bug bug_;
   std::deque<Envelope> commands_;
   std::deque<Envelope> held_;
+  std::set<std::string> seen_;  // message ids
   int asked_ = 0;
   std::vector<Envelope> late_;
 };
@@ -294,6 +304,9 @@ class World {
   std::int64_t late() const { return desk_->counts().late; }
   std::int64_t given_up() const { return relay_->counts().dead; }
 
+  // Else orders expire on a slow machine before anybody could have answered.
+  bool MayPlace() { return peers_.KeepUp(); }
+
   int under_way() const { return under_way_; }
 
  private:
@@ -346,11 +359,11 @@ inline void Run(World& world, int orders, std::uint64_t seed, int first = 0) {
       std::this_thread::yield();
       continue;
     }
-    if (random() % 3 == 0) {
+    if (random() % 3 == 0 && world.MayPlace()) {
       world.Place(placed++);
       if (placed % 5 == 0) world.Expire(12 + random() % 12);
-    } else {
-      world.Answer();
+    } else if (!world.Answer()) {
+      std::this_thread::yield();
     }
   }
   while (world.under_way() > 0) std::this_thread::yield();
