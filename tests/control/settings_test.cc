@@ -183,6 +183,33 @@ TEST_CASE("a mask that names order takes over all of its fields") {
   CHECK(board.Get()->drop_expired());
 }
 
+TEST_CASE("Consumer has settings of its own, and nobody else has them") {
+  Settings initial = DefaultSettings();
+  *initial.mutable_consumer() = DefaultConsumerSettings();
+  SettingsBoard board(initial);
+  CHECK(board
+            .Update(FromJson(R"({"consumer": {"fraud_check": "FRAUD_CHECK_BEFOREHAND",
+                                              "fraud_timeout": "0.2s", "reserve": "0.05s"}})"),
+                    Mask({"consumer.fraud_check", "consumer.fraud_timeout", "consumer.reserve"}))
+            .ok());
+  CHECK(board.Get()->consumer().fraud_check() == v1::FRAUD_CHECK_BEFOREHAND);
+  CHECK(board.Get()->consumer().deadline_policy() == call::v1::DEADLINE_POLICY_PROPAGATE);
+  const auto refused = board.Update(
+      FromJson(R"({"consumer": {"fraud_check": 9, "customer_timeout": "0s", "reserve": "-1s"}})"),
+      Mask({"consumer"}));
+  CHECK(FieldsOf(refused.status()) ==
+        Fields{"settings.consumer.fraud_check", "settings.consumer.deadline_policy",
+               "settings.consumer.customer_timeout", "settings.consumer.reserve"});
+  CHECK(board.Get()->consumer().fraud_timeout().nanos() == 200'000'000);
+  CHECK(board.Update(FromJson("{}"), Mask({"consumer.fraud_timeout"})).ok());
+  CHECK_FALSE(board.Get()->consumer().has_fraud_timeout());
+  CHECK_FALSE(board.Update(FromJson("{}"), Mask({"order"})).ok());
+  SettingsBoard order(WithOrder());
+  const auto elsewhere = order.Update(initial, Mask({"consumer.reserve"}));
+  CHECK(FieldsOf(elsewhere.status()) == Fields{"update_mask"});
+  CHECK(MessageOf(elsewhere.status()).find("only the consumer service") != std::string::npos);
+}
+
 TEST_CASE("a change is whole or does not happen, and listeners see each change once") {
   SettingsBoard board(WithOrder());
   std::vector<int> heard;
