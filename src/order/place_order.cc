@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "common/base/id.h"
+#include "common/base/limits.h"
+#include "order/domain/checkout.h"
 
 namespace lockstep::order {
 namespace {
@@ -166,10 +168,88 @@ void PlaceOrder::Conclude() {
     End(concluded.status(), nullptr);
     return;
   }
-  result_.order = std::make_shared<const Order>(*std::move(concluded));
-  const Deadline not_after = command_.call.drop_expired ? command_.call.caller : Deadline::Never();
+  order_ = *std::move(concluded);
+  if (parts_.checkout != nullptr && order_->state == OrderState::kValidated &&
+      WantsCheckout(*order_)) {
+    BeginCheckout();
+  } else {
+    Keep();
+  }
+}
+
+// Nothing is changed at a neighbour before it is durable here that it may have to be undone.
+void PlaceOrder::BeginCheckout() {
+  const CheckCall& call = command_.call;
+  checkout_ = Checkout{order_->order_id, order_->consumer_id, order_->restaurant_id,
+                       Wants(*order_, Step::kReservation), Wants(*order_, Step::kPayment)};
+  const Duration left = std::clamp<Duration>(call.caller.Remaining(parts_.clock.Now()),
+                                             Duration::zero(), limits::kCheckoutTimeMax);
+  parts_.store.BeginCheckout(
+      *checkout_, parts_.clock.WallNow() + left + limits::kCheckoutGrace, NotAfter(),
+      [self = shared_from_this()](Status status) mutable {
+        PlaceOrder& order = *self;
+        order.executor_.Continue([self = std::move(self), status = std::move(status)]() mutable {
+          if (status.ok()) {
+            self->NextStep();
+          } else {
+            self->checkout_.reset();
+            self->End(std::move(status), nullptr);
+          }
+        });
+      });
+}
+
+void PlaceOrder::NextStep() {
+  const Step* step = std::find_if(std::begin(kSteps), std::end(kSteps), [this](Step one) {
+    return Wants(*order_, one) &&
+           std::find(steps_done_.begin(), steps_done_.end(), one) == steps_done_.end();
+  });
+  if (step == std::end(kSteps)) {
+    RecordSteps(steps_done_, std::nullopt, "", parts_.clock.WallNow(), *order_);
+    Keep();
+    return;
+  }
+  if (Gone()) {
+    Abandon(BudgetGone("the checkout was through"));
+    return;
+  }
+  parts_.checkout->Do(command_.call, *step, *order_,
+                      [self = shared_from_this(), step = *step](StepResult result) mutable {
+                        PlaceOrder& order = *self;
+                        order.executor_.Continue(
+                            [self = std::move(self), step, result = std::move(result)]() mutable {
+                              self->Stepped(step, std::move(result));
+                            });
+                      });
+}
+
+void PlaceOrder::Stepped(Step step, StepResult result) {
+  std::move(result.calls.begin(), result.calls.end(), std::back_inserter(result_.calls));
+  if (!result.status.ok()) {
+    Abandon(std::move(result.status));
+  } else if (result.refusal.empty()) {
+    steps_done_.push_back(step);
+    NextStep();
+  } else {
+    RecordSteps(steps_done_, step, result.refusal, parts_.clock.WallNow(), *order_);
+    Keep();
+  }
+}
+
+// The answer does not wait for the undoing, which a crash would not stop either.
+void PlaceOrder::Abandon(Status why) {
+  parts_.store.AbandonCheckout(*std::exchange(checkout_, std::nullopt), *parts_.beside);
+  End(std::move(why), nullptr);
+}
+
+Deadline PlaceOrder::NotAfter() const {
+  return command_.call.drop_expired ? command_.call.caller : Deadline::Never();
+}
+
+void PlaceOrder::Keep() {
+  result_.order = std::make_shared<const Order>(*std::exchange(order_, std::nullopt));
   parts_.store.Insert(
-      result_.order, fingerprint_, parts_.beside, not_after,
+      result_.order, fingerprint_, parts_.beside, NotAfter(),
       [self = shared_from_this()](InsertResult result) mutable {
         PlaceOrder& order = *self;
         order.executor_.Continue([self = std::move(self), result = std::move(result)]() mutable {
@@ -180,6 +260,9 @@ void PlaceOrder::Conclude() {
 
 void PlaceOrder::Written(InsertResult result) {
   result_.commit = std::move(result);
+  // What was not kept is undone.
+  if (checkout_ && (result_.commit->existing || !result_.commit->status.ok()))
+    parts_.store.AbandonCheckout(*std::exchange(checkout_, std::nullopt), *parts_.beside);
   if (result_.commit->existing) {
     result_.order = nullptr;
     AnswerWith(std::make_shared<const StoredOutcome>(*std::move(result_.commit->existing)));

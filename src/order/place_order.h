@@ -1,5 +1,6 @@
 // Places one order: whatever the style, the same steps. It looks for an earlier outcome of the same
-// request, asks both questions, decides, writes, answers. How the questions are asked is the
+// request, asks both questions, decides, checks out where that is to be done before the order is
+// kept, writes, answers. How the questions are asked is the
 // business of the two checks; on which thread all this happens, of the executor.
 //
 // Threads: Start is called on the executor's thread, and every step and done run there. The budget
@@ -22,6 +23,7 @@ struct PlaceOrderParts {
   ConsumerCheck& consumer_check;
   MenuCheck& menu_check;
   const BesideOrder* beside;  // may be null
+  CheckoutSteps* checkout;  // null: the checkout goes on when the order is kept. Else beside is set
   OrderStore& store;
   RequestGate& gate;
   const Clock& clock;
@@ -69,10 +71,16 @@ class PlaceOrder final : public std::enable_shared_from_this<PlaceOrder> {
   void Said(CheckResult<Verdict> result, void (Placement::*say)(StatusOr<Verdict>),
             void (Placement::*say_later)());
   void Conclude();
+  void BeginCheckout();
+  void NextStep();
+  void Stepped(Step step, StepResult result);
+  void Abandon(Status why);
+  void Keep();
   void Written(InsertResult result);
   void AnswerWith(std::shared_ptr<const StoredOutcome> earlier);
   void End(Status status, std::shared_ptr<const StoredOutcome> outcome);
   bool Gone() const;
+  Deadline NotAfter() const;
 
   const PlaceOrderParts parts_;
   Executor& executor_;
@@ -83,6 +91,9 @@ class PlaceOrder final : public std::enable_shared_from_this<PlaceOrder> {
   std::string fingerprint_;
   bool first_ = false;  // we run this request id, and must leave the gate
   std::optional<CancelSource::Hook> gone_while_waiting_;
+  std::optional<Order> order_;        // concluded, not kept yet
+  std::optional<Checkout> checkout_;  // begun, and not settled
+  std::vector<Step> steps_done_;
   PlacedOrder result_;
 };
 

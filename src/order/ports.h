@@ -90,12 +90,40 @@ class MenuCheck {
                    AnyInvocable<void(CheckResult<MenuVerdict>)> done) = 0;
 };
 
-// What a style says to others about an order that it has not judged yet: written in the same
-// transaction as the order. Threads: the store's.
+// What a style that waits changes at its neighbours for an order that is not kept yet.
+struct Checkout {
+  std::string order_id;
+  std::string consumer_id;
+  std::string restaurant_id;
+  bool reserves = false;
+  bool pays = false;
+};
+
+// What a style says to others about an order that is taken: written in the same transaction as the
+// order. Threads: the store's.
 class BesideOrder {
  public:
   virtual ~BesideOrder() = default;
   virtual Status Write(store::Database& database, const Order& order) const = 0;
+  // The same for a checkout whose order is not to be kept: that it is to be undone.
+  virtual Status Undo(store::Database& database, const Checkout& checkout) const = 0;
+};
+
+// What became of a step of a checkout. status: OK if that is known; then refusal is why it was not
+// done, empty if it was. An error: nobody knows whether it was done.
+struct StepResult {
+  Status status;
+  std::string refusal;
+  std::vector<CallTrace> calls;
+};
+
+// Does the steps of a checkout while the caller waits.
+class CheckoutSteps {
+ public:
+  virtual ~CheckoutSteps() = default;
+  // order: with both verdicts; copied where it is needed beyond the call.
+  virtual void Do(const CheckCall& call, Step step, const Order& order,
+                  AnyInvocable<void(StepResult)> done) = 0;
 };
 
 // A committed order and what its request asked for.
@@ -122,10 +150,19 @@ class OrderStore {
   virtual void FindByRequestId(std::string request_id,
                                AnyInvocable<void(StatusOr<std::optional<StoredOutcome>>)> done) = 0;
   // Writes the order, its request id, where it has one, and what goes beside it (null: nothing) in
-  // one transaction. Answers after the commit. beside lives until then.
+  // one transaction. Answers after the commit. beside lives until then. An order that has been
+  // through steps of its checkout takes the place of that checkout: UNAVAILABLE, reason
+  // CHECKOUT_UNDONE, if it has been settled meanwhile.
   virtual void Insert(std::shared_ptr<const Order> order, std::string fingerprint,
                       const BesideOrder* beside, Deadline not_after,
                       AnyInvocable<void(InsertResult)> done) = 0;
+
+  // Writes that a checkout is begun: from settle_time on it is undone by whoever looks, unless its
+  // order is kept or it was abandoned.
+  virtual void BeginCheckout(Checkout checkout, WallTime settle_time, Deadline not_after,
+                             AnyInvocable<void(Status)> done) = 0;
+  // Undoes it now, by what beside says, unless that has been done. beside outlives the store.
+  virtual void AbandonCheckout(Checkout checkout, const BesideOrder& beside) = 0;
 };
 
 }  // namespace lockstep::order

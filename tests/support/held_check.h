@@ -133,6 +133,28 @@ class FakeStore final : public OrderStore {
     Write({std::move(order), std::move(fingerprint), std::move(done)});
   }
 
+  void BeginCheckout(Checkout checkout, WallTime /*settle_time*/, Deadline /*not_after*/,
+                     AnyInvocable<void(Status)> done) override {
+    {
+      const std::lock_guard lock(mutex_);
+      checkouts_.push_back(std::move(checkout));
+    }
+    done(OkStatus());
+  }
+  void AbandonCheckout(Checkout checkout, const BesideOrder& /*beside*/) override {
+    const std::lock_guard lock(mutex_);
+    abandoned_.push_back(checkout.order_id);
+  }
+  // Begun, and given up, each with the id of its order.
+  std::vector<Checkout> checkouts() const {
+    const std::lock_guard lock(mutex_);
+    return checkouts_;
+  }
+  std::vector<std::string> abandoned() const {
+    const std::lock_guard lock(mutex_);
+    return abandoned_;
+  }
+
   // Puts an outcome there, as somebody else's.
   void Put(std::shared_ptr<const Order> order, std::string fingerprint) {
     const std::lock_guard lock(mutex_);

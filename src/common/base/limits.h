@@ -77,6 +77,13 @@ inline constexpr std::size_t kReadQueueMax = 100'000;   // reads waiting for a r
 inline constexpr int kCachedStatementsMax = 256;        // a connection; a service has under 60
 inline constexpr std::int64_t kWalBytesMax = 64 << 20;  // of the log: beyond it, it is restarted
 
+// --- checkout
+inline constexpr auto kReservationTime = 10min;  // of an order: portions are held until then
+// A checkout that a style waits for is undone, if nobody has settled it, after the caller's
+// deadline, or after so long, and a moment for the commit.
+inline constexpr auto kCheckoutTimeMax = 20s;
+inline constexpr auto kCheckoutGrace = 2s;
+
 // --- stock and accounts
 inline constexpr int kStockItemsMax = kMenuItemsMax;        // items of one question: a menu
 inline constexpr std::int64_t kStockedMax = 1'000'000'000;  // portions of an item, ever

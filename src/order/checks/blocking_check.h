@@ -12,6 +12,23 @@
 
 namespace lockstep::order {
 
+// Calls, and waits. stopping: cancels it, whatever its policy.
+template <typename Wire>
+grpc::Status CallBlocking(typename Wire::Stub& stub, CancelSource& stopping, const Asking& asking,
+                          const typename Wire::Request& request,
+                          typename Wire::Response& response) {
+  grpc::ClientContext context;
+  if (asking.deadline().is_finite()) context.set_deadline(rpc::ToTimespec(asking.deadline()));
+  context.set_wait_for_ready(asking.wait_for_ready());
+  // Gone before the context is: a hook never runs on a context that has ended.
+  const auto cancel = [&context] { context.TryCancel(); };
+  const CancelSource::Hook when_stopping(stopping, cancel);
+  std::optional<CancelSource::Hook> when_caller_leaves;
+  if (asking.cancel_source() != nullptr)
+    when_caller_leaves.emplace(*asking.cancel_source(), cancel);
+  return (stub.*Wire::kBlocking)(&context, request, &response);
+}
+
 template <typename Wire>
 class BlockingCheck final : public Wire::Port {
  public:
@@ -27,25 +44,12 @@ class BlockingCheck final : public Wire::Port {
       return;
     }
     typename Wire::Response response;
-    const grpc::Status status = Call(asking, Wire::ToRequest(question), response);
+    const grpc::Status status =
+        CallBlocking<Wire>(stub_, stopping_, asking, Wire::ToRequest(question), response);
     done(Answer<Wire>(asking, status, response, !status.ok() && stopping_.cancelled()));
   }
 
  private:
-  grpc::Status Call(const Asking& asking, const typename Wire::Request& request,
-                    typename Wire::Response& response) {
-    grpc::ClientContext context;
-    if (asking.deadline().is_finite()) context.set_deadline(rpc::ToTimespec(asking.deadline()));
-    context.set_wait_for_ready(asking.wait_for_ready());
-    // Gone before the context is: a hook never runs on a context that has ended.
-    const auto cancel = [&context] { context.TryCancel(); };
-    const CancelSource::Hook when_stopping(stopping_, cancel);
-    std::optional<CancelSource::Hook> when_caller_leaves;
-    if (asking.cancel_source() != nullptr)
-      when_caller_leaves.emplace(*asking.cancel_source(), cancel);
-    return (stub_.*Wire::kBlocking)(&context, request, &response);
-  }
-
   typename Wire::Stub& stub_;
   CancelSource& stopping_;
 };

@@ -51,6 +51,7 @@ Status ReadItem(const restaurant::v1::MenuItem& in, const std::string& currency,
   out.menu_item_id = in.menu_item_id();
   out.display_name = in.display_name();
   out.available = in.availability() == Item::AVAILABILITY_AVAILABLE;
+  out.limited = in.limited();
   if (out.menu_item_id.empty()) return Wrong("it has a menu item without an id");
   if (!out.available && in.availability() != Item::AVAILABILITY_SOLD_OUT) {
     return Wrong(fmt::format("its menu item {} has availability {}", Quoted(out.menu_item_id),

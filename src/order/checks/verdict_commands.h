@@ -11,6 +11,10 @@ inline constexpr char kOrderPeer[] = "order";
 class VerdictCommands final : public BesideOrder {
  public:
   Status Write(store::Database& database, const Order& order) const override;
+  // Such an order is kept before its checkout begins.
+  Status Undo(store::Database& /*database*/, const Checkout& /*checkout*/) const override {
+    return OkStatus();
+  }
 };
 
 }  // namespace lockstep::order

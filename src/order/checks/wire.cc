@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
+#include "common/base/limits.h"
 #include "common/rpc/proto_values.h"
+#include "common/rpc/status_details.h"
 
 namespace lockstep::order {
 namespace {
@@ -112,6 +115,7 @@ StatusOr<MenuVerdict> RestaurantWire::FromVerdict(const restaurant::v1::OrderDet
     out.menu_item_id = line.menu_item_id();
     out.display_name = line.display_name();
     out.quantity = line.quantity();
+    out.limited = line.limited();
     if (Status read = ReadMoney(kPeer, "unit_price", line.unit_price(), out.unit_price); !read.ok())
       return read;
     if (Status read = ReadMoney(kPeer, "price", line.price(), out.price); !read.ok()) return read;
@@ -138,6 +142,47 @@ CallTrace Asking::End(const grpc::Status& status, std::unique_ptr<PeerReceipt> r
   trace.code = static_cast<StatusCode>(status.error_code());
   trace.peer_receipt = std::move(receipt);
   return trace;
+}
+
+ReserveWire::Request ReserveWire::ToRequest(const Order& order) {
+  Request request;
+  request.set_order_id(order.order_id);
+  request.set_restaurant_id(order.restaurant_id);
+  for (const PricedLine& line : order.lines) {
+    auto* out = request.add_lines();
+    out->set_menu_item_id(line.menu_item_id);
+    out->set_quantity(line.quantity);
+  }
+  rpc::SetTime(order.update_time + limits::kReservationTime, request.mutable_expire_time());
+  return request;
+}
+
+AuthorizeWire::Request AuthorizeWire::ToRequest(const Order& order) {
+  Request request;
+  request.set_order_id(order.order_id);
+  request.set_consumer_id(order.consumer_id);
+  rpc::SetMoney(*order.total, request.mutable_amount());
+  return request;
+}
+
+StepResult StepAnswer(const Asking& asking, const grpc::Status& status,
+                      std::unique_ptr<PeerReceipt> receipt, bool stopping) {
+  StepResult result;
+  result.calls.push_back(asking.End(status, std::move(receipt)));
+  if (status.ok()) return result;
+  if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION) {
+    // These say that it was undone meanwhile, not that it cannot be.
+    constexpr std::string_view kUndone[] = {"RESERVATION_RELEASED", "RESERVATION_EXPIRED",
+                                            "PAYMENT_VOIDED"};
+    const std::string reason = DetailOf(rpc::FromGrpcStatus(status)).reason;
+    if (!reason.empty() &&
+        std::find(std::begin(kUndone), std::end(kUndone), reason) == std::end(kUndone)) {
+      result.refusal = reason;
+      return result;
+    }
+  }
+  result.status = asking.ErrorFor(status, stopping);
+  return result;
 }
 
 }  // namespace lockstep::order

@@ -1,5 +1,6 @@
-// The two questions on the wire: what a check of either kind needs to ask them, whatever the style.
-// One struct each, with the same names, so that a check is written once.
+// The two questions and the two steps of a checkout on the wire: what is needed to ask them,
+// whatever the style. One struct each, with the same names, so that a check or a step is written
+// once.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -11,6 +12,7 @@
 
 #include "common/base/clock.h"
 #include "common/rpc/asking.h"
+#include "lockstep/consumer/v1/account.grpc.pb.h"
 #include "lockstep/consumer/v1/consumer.grpc.pb.h"
 #include "lockstep/restaurant/v1/restaurant.grpc.pb.h"
 #include "order/ports.h"
@@ -65,7 +67,39 @@ struct RestaurantWire {
   static StatusOr<Verdict> FromVerdict(const restaurant::v1::OrderDetailsVerdict& said);
 };
 
-// One question of an order that is about to be asked.
+struct ReserveWire {
+  using Request = restaurant::v1::ReserveItemsRequest;
+  using Response = restaurant::v1::ReserveItemsResponse;
+  using Stub = restaurant::v1::RestaurantService::Stub;
+
+  static constexpr const char* kPeer = kRestaurantPeer;
+  static constexpr const char* kMethod = "lockstep.restaurant.v1.RestaurantService/ReserveItems";
+  static constexpr auto kBlocking =
+      static_cast<grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*)>(
+          &Stub::ReserveItems);
+  static constexpr auto kPrepare = &Stub::PrepareAsyncReserveItems;
+
+  static std::optional<Duration> Timeout(const CheckCall& call) { return call.restaurant_timeout; }
+  static Request ToRequest(const Order& order);
+};
+
+struct AuthorizeWire {
+  using Request = consumer::v1::AuthorizePaymentRequest;
+  using Response = consumer::v1::AuthorizePaymentResponse;
+  using Stub = consumer::v1::AccountService::Stub;
+
+  static constexpr const char* kPeer = kConsumerPeer;
+  static constexpr const char* kMethod = "lockstep.consumer.v1.AccountService/AuthorizePayment";
+  static constexpr auto kBlocking =
+      static_cast<grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*)>(
+          &Stub::AuthorizePayment);
+  static constexpr auto kPrepare = &Stub::PrepareAsyncAuthorizePayment;
+
+  static std::optional<Duration> Timeout(const CheckCall& call) { return call.consumer_timeout; }
+  static Request ToRequest(const Order& order);
+};
+
+// One question, or one step, of an order that is about to be asked.
 class Asking : public rpc::Asking {
  public:
   Asking(const CheckCall& call, const char* peer, const char* method,
@@ -105,5 +139,9 @@ CheckResult<typename Wire::Verdict> Answer(const Asking& asking, const grpc::Sta
   if (!status.ok()) return {asking.ErrorFor(status, stopping), std::move(calls)};
   return {Wire::FromVerdict(response.verdict()), std::move(calls)};
 }
+
+// What became of a step of a checkout, from what the call brought. stopping: as of ErrorFor.
+StepResult StepAnswer(const Asking& asking, const grpc::Status& status,
+                      std::unique_ptr<PeerReceipt> receipt, bool stopping);
 
 }  // namespace lockstep::order

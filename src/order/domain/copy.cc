@@ -70,8 +70,8 @@ StatusOr<Money> Price(const RestaurantCopy& restaurant, const std::vector<OrderL
     StatusOr<Money> sum = total.Plus(*price);
     if (!sum.ok()) return sum.status();
     total = *std::move(sum);
-    lines.push_back(
-        {item.menu_item_id, item.display_name, quantity, item.price, *std::move(price)});
+    lines.push_back({item.menu_item_id, item.display_name, quantity, item.price, *std::move(price),
+                     item.limited});
   }
   return total;
 }

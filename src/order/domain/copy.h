@@ -30,6 +30,7 @@ struct MenuItemCopy {
   std::string display_name;
   Money price;
   bool available = false;
+  bool limited = false;  // it has a stock
   friend bool operator==(const MenuItemCopy&, const MenuItemCopy&) = default;
 };
 

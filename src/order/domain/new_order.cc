@@ -110,6 +110,7 @@ std::string Fingerprint(const NewOrder& order) {
   put(order.delivery_address.street);
   put(order.delivery_address.city);
   put(order.delivery_address.postal_code);
+  if (order.payment_method != PaymentMethod::kCash) put("ACCOUNT");
   return hash.Hex();
 }
 

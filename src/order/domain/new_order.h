@@ -10,6 +10,7 @@
 #include "common/base/deadline.h"
 #include "common/base/status.h"
 #include "common/base/validate.h"
+#include "order/domain/step.h"
 #include "order/domain/verdict.h"
 
 namespace lockstep::order {
@@ -27,6 +28,7 @@ struct NewOrder {
   std::string restaurant_id;
   std::vector<OrderLine> lines;
   Address delivery_address;
+  PaymentMethod payment_method = PaymentMethod::kCash;
   friend bool operator==(const NewOrder&, const NewOrder&) = default;
 };
 
@@ -57,7 +59,9 @@ void Validate(const OrderOptions& options, Violations& violations);
 // but its request id, under which the fingerprint is kept. It is stored, so it must never change.
 //
 // It is the 128-bit FNV-1a hash of the fields one after the other, each with its length before it
-// ("3:abc"), the lines with their number before them, so that no two orders are written alike. FNV
+// ("3:abc"), the lines with their number before them, so that no two orders are written alike. How
+// it is paid is one more field where it is not CASH, which was the only way when the first
+// fingerprints were stored. FNV
 // can be made to collide on purpose; whoever does so gets the outcome of an earlier order of their
 // own in place of ALREADY_EXISTS, and nobody else is concerned. By chance, two of N orders collide
 // with a probability of N²/2^129.

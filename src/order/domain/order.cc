@@ -7,6 +7,7 @@
 #include "common/base/check.h"
 #include "common/base/limits.h"
 #include "common/base/validate.h"
+#include "order/domain/checkout.h"
 
 namespace lockstep::order {
 namespace {
@@ -87,7 +88,7 @@ std::vector<Rejection> RejectionsOf(const ConsumerVerdict* consumer, const MenuV
 void MoveTo(OrderState state, WallTime now, Order& order) {
   order.state = state;
   order.update_time = now;
-  order.changes.push_back({state, now});
+  order.changes.push_back({state, now, std::nullopt});
 }
 
 StatusOr<Order> Cancel(Order order, WallTime now) {
@@ -118,8 +119,7 @@ Status RefusalError(const Order& rejected) {
   if (rejections.empty()) {
     // What no verdict says, Order itself did.
     LOCKSTEP_CHECK(!rejected.rejection_reasons.empty());
-    rejections.push_back({rejected.rejection_reasons.front(), "orders/" + rejected.order_id,
-                          "its verdicts did not come within validation_limit"});
+    rejections.push_back(RejectionFor(rejected.rejection_reasons.front(), rejected));
   }
   const std::size_t shown = std::min(rejections.size(), limits::kRefusalsInErrorMax);
   const std::size_t more = rejections.size() - shown;

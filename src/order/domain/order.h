@@ -22,10 +22,11 @@ enum class OrderState { kPending, kValidated, kRejected, kCancelled };
 std::string_view StateName(OrderState state);
 std::optional<OrderState> StateFromName(std::string_view name);
 
-// An order came to a state.
+// An order came to a state, or a step of its checkout did.
 struct StateChange {
   OrderState state;
   WallTime time;
+  std::optional<StepChange> step = std::nullopt;  // set: a step did, and state is what it was
   friend bool operator==(const StateChange&, const StateChange&) = default;
 };
 
@@ -38,6 +39,7 @@ struct Order {
   Address delivery_address;
   OrderState state = OrderState::kPending;
   Style style = Style::kBlocking;
+  PaymentMethod payment_method = PaymentMethod::kCash;
   std::optional<Money> total;  // present once Restaurant has accepted
   std::optional<ConsumerVerdict> consumer_verdict;
   std::optional<MenuVerdict> menu_verdict;     // its lines and total are those of the order

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "order/domain/checkout.h"
 
 namespace lockstep::order {
 namespace {
@@ -25,11 +26,12 @@ Judged Decide(WallTime now, Order& order) {
   const std::vector<Rejection> rejections =
       RejectionsOf(&*order.consumer_verdict, &*order.menu_verdict);
   if (rejections.empty()) {
-    MoveTo(OrderState::kValidated, now, order);
+    Proceed(now, order);
   } else {
     Reject(rejections, now, order);
   }
-  return {VerdictEffect::kDecided, OkStatus()};
+  const bool decided = order.state != OrderState::kPending;
+  return {decided ? VerdictEffect::kDecided : VerdictEffect::kRecorded, OkStatus()};
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace lockstep::order {
 
 enum class VerdictEffect {
-  kRecorded,      // the other one is still to come
+  kRecorded,      // the other one, or a step of the checkout, is still to come
   kDecided,       // the order is VALIDATED or REJECTED now
   kLate,          // it is final already, or had this verdict: nothing changes
   kInconsistent,  // it contradicts itself or the question: nothing changes, status says how

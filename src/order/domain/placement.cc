@@ -111,6 +111,7 @@ StatusOr<Order> Placement::Conclude(Style style, WallTime create_time, WallTime 
   order.consumer_id = std::move(order_.consumer_id);
   order.restaurant_id = std::move(order_.restaurant_id);
   order.delivery_address = std::move(order_.delivery_address);
+  order.payment_method = order_.payment_method;
   order.style = style;
   order.create_time = create_time;
   if (consumer_->ok()) order.consumer_verdict = *std::move(*consumer_);

@@ -26,7 +26,8 @@ struct PricedLine {
   std::string display_name;
   std::int32_t quantity = 0;
   Money unit_price;
-  Money price;  // quantity times unit_price
+  Money price;           // quantity times unit_price
+  bool limited = false;  // the item has a stock: the order must reserve
   friend bool operator==(const PricedLine&, const PricedLine&) = default;
 };
 

@@ -55,6 +55,19 @@ void SetProto(const MenuVerdict& verdict, restaurant::v1::OrderDetailsVerdict* o
   out->set_node(verdict.node);
 }
 
+void SetProto(const StepChange& change, v1::CheckoutStep* out) {
+  out->set_kind(change.step == Step::kReservation ? v1::CheckoutStep::KIND_RESERVATION
+                                                  : v1::CheckoutStep::KIND_PAYMENT);
+  switch (change.state) {
+    case StepState::kAsked:
+      return out->set_state(v1::CheckoutStep::STATE_ASKED);
+    case StepState::kDone:
+      return out->set_state(v1::CheckoutStep::STATE_DONE);
+    case StepState::kRefused:
+      return out->set_state(v1::CheckoutStep::STATE_REFUSED);
+  }
+}
+
 v1::Order::State ToProto(OrderState state) {
   switch (state) {
     case OrderState::kPending:
@@ -79,8 +92,19 @@ static_assert(call::v1::STYLE_COMMON_DATA == static_cast<int>(Style::kCommonData
 
 }  // namespace
 
-NewOrder FromProto(const v1::CreateOrderRequest& request) {
+NewOrder FromProto(const v1::CreateOrderRequest& request, Violations& violations) {
   NewOrder order;
+  switch (request.payment_method()) {
+    case v1::Order::PAYMENT_METHOD_UNSPECIFIED:
+    case v1::Order::PAYMENT_METHOD_CASH:
+      break;
+    case v1::Order::PAYMENT_METHOD_ACCOUNT:
+      order.payment_method = PaymentMethod::kAccount;
+      break;
+    default:
+      violations.Add("payment_method", fmt::format("must be a PaymentMethod, is {}",
+                                                   static_cast<int>(request.payment_method())));
+  }
   order.request_id = request.request_id();
   order.consumer_id = request.consumer_id();
   order.restaurant_id = request.restaurant_id();
@@ -183,6 +207,7 @@ void SetProto(const Order& order, v1::Order* out) {
     shown->set_menu_item_id(line.menu_item_id);
     shown->set_display_name(line.display_name);
     shown->set_quantity(line.quantity);
+    shown->set_limited(line.limited);
     if (order.total) {
       rpc::SetMoney(line.unit_price, shown->mutable_unit_price());
       rpc::SetMoney(line.price, shown->mutable_price());
@@ -204,7 +229,11 @@ void SetProto(const Order& order, v1::Order* out) {
     auto* shown = out->add_state_changes();
     shown->set_state(ToProto(change.state));
     rpc::SetTime(change.time, shown->mutable_time());
+    if (change.step) SetProto(*change.step, shown->mutable_step());
   }
+  out->set_payment_method(order.payment_method == PaymentMethod::kAccount
+                              ? v1::Order::PAYMENT_METHOD_ACCOUNT
+                              : v1::Order::PAYMENT_METHOD_CASH);
   out->set_accepted_on_stale_data(order.accepted_on_stale_data);
 }
 

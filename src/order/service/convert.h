@@ -10,7 +10,7 @@
 
 namespace lockstep::order {
 
-NewOrder FromProto(const v1::CreateOrderRequest& request);
+NewOrder FromProto(const v1::CreateOrderRequest& request, Violations& violations);
 OrderOptions FromProto(const v1::OrderOptions& options, Violations& violations);
 // state: that of a list filter; nothing for unspecified.
 std::optional<OrderState> FromProto(v1::Order::State state, Violations& violations);

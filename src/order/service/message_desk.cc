@@ -6,10 +6,12 @@
 #include "common/base/log.h"
 #include "common/message/envelope.h"
 #include "common/message/outbox.h"
+#include "lockstep/consumer/v1/account.pb.h"
 #include "order/checks/wire.h"
 #include "order/domain/placement.h"
 #include "order/service/convert.h"
 #include "order/store/reply_rows.h"
+#include "order/styles/styles.h"
 
 namespace lockstep::order {
 namespace {
@@ -59,7 +61,12 @@ StatusOr<Order> Begin(NewOrder asked, Style style, WallTime now) {
 }  // namespace
 
 MessageDesk::MessageDesk(SqliteOrderStore& store) : store_(store) {
-  store_.OnFinal([](store::Database& database, const Order& order) {
+  store_.OnChange([](store::Database& database, const Order& before, const Order& order) {
+    if (const auto say = RowOf(order.style).say) {
+      if (Status status = say(database, &before, order); !status.ok()) return status;
+    }
+    if (before.state != OrderState::kPending || order.state == OrderState::kPending)
+      return OkStatus();
     StatusOr<std::optional<Reply>> reply = ReadReply(database, order.order_id);
     if (!reply.ok()) return reply.status();
     if (!reply->has_value()) return OkStatus();
@@ -77,6 +84,22 @@ message::Handlers MessageDesk::handlers() {
       [this](store::Database& database, const Envelope& envelope, WallTime now) {
         return TakeVerdict<RestaurantWire, restaurant::v1::OrderDetailsValidated>(database,
                                                                                   envelope, now);
+      };
+  handlers[FullName<restaurant::v1::ItemsReserved>()] =
+      [this](store::Database& database, const Envelope& envelope, WallTime now) {
+        return TakeStep<restaurant::v1::ItemsReserved>(Step::kReservation, database, envelope, now);
+      };
+  handlers[FullName<consumer::v1::PaymentAuthorized>()] =
+      [this](store::Database& database, const Envelope& envelope, WallTime now) {
+        return TakeStep<consumer::v1::PaymentAuthorized>(Step::kPayment, database, envelope, now);
+      };
+  handlers[FullName<restaurant::v1::ItemsNotConfirmed>()] =
+      [this](store::Database& database, const Envelope& envelope, WallTime now) {
+        return TakeBack<restaurant::v1::ItemsNotConfirmed>(database, envelope, now);
+      };
+  handlers[FullName<consumer::v1::PaymentNotCaptured>()] =
+      [this](store::Database& database, const Envelope& envelope, WallTime now) {
+        return TakeBack<consumer::v1::PaymentNotCaptured>(database, envelope, now);
       };
   handlers[FullName<v1::CreateOrderRequest>()] = [this](store::Database& database,
                                                         const Envelope& envelope, WallTime now) {
@@ -122,6 +145,41 @@ Handled MessageDesk::TakeVerdict(store::Database& database, const Envelope& enve
   return {OkStatus(), nullptr};
 }
 
+// What became of a step of a checkout. One that nobody waits for any more is taken, and counted.
+template <typename Payload>
+Handled MessageDesk::TakeStep(Step step, store::Database& database, const Envelope& envelope,
+                              WallTime now) {
+  Payload payload;
+  if (!payload.ParseFromString(envelope.payload())) return {CannotParse(envelope), nullptr};
+  if (payload.outcome_case() == Payload::OUTCOME_NOT_SET) return {CannotParse(envelope), nullptr};
+  const std::string& order_id = payload.order_id();
+  if (!IsUuid(order_id) || envelope.correlation_id() != order_id)
+    return {OkStatus(), [this] { ++unknown_; }};
+  // A refusal without a reason is one all the same.
+  std::string refusal;
+  if (payload.has_refusal())
+    refusal = payload.refusal().reason().empty() ? "REFUSED" : payload.refusal().reason();
+  const StatusOr<Judged> judged = store_.TakeStepWithin(database, order_id, step, refusal, now);
+  if (!judged.ok()) {
+    if (judged.status().code() != StatusCode::kNotFound) return {judged.status(), nullptr};
+    return {OkStatus(), [this] { ++unknown_; }};
+  }
+  if (judged->effect == VerdictEffect::kLate) return {OkStatus(), [this] { ++late_; }};
+  return {OkStatus(), nullptr};
+}
+
+// A step that was done could not be confirmed: the order cannot stand, and what else was done for
+// it is undone.
+template <typename Payload>
+Handled MessageDesk::TakeBack(store::Database& database, const Envelope& envelope, WallTime now) {
+  Payload payload;
+  if (!payload.ParseFromString(envelope.payload())) return {CannotParse(envelope), nullptr};
+  if (!IsUuid(payload.order_id())) return {OkStatus(), [this] { ++unknown_; }};
+  log::Warning("order_taken_back",
+               {{"order_id", payload.order_id()}, {"reason", payload.refusal().reason()}});
+  return {store_.TakeBackWithin(database, payload.order_id(), now), nullptr};
+}
+
 Handled MessageDesk::TakeOrder(store::Database& database, const Envelope& envelope, WallTime now) {
   v1::CreateOrderRequest request;
   if (Status status = message::ReadPayload(envelope, request); !status.ok())
@@ -141,7 +199,7 @@ Handled MessageDesk::TakeOrder(store::Database& database, const Envelope& envelo
     return answer(outcome);
   };
   Violations violations;
-  NewOrder asked = FromProto(request);
+  NewOrder asked = FromProto(request, violations);
   Validate(asked, violations);
   const OrderOptions options = FromProto(request.options(), violations);
   const StatusOr<Style> style = StyleFor(options, violations);

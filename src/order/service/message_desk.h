@@ -19,10 +19,11 @@ class MessageDesk {
   // store: outlives it. Tells the store what to write when an order is final.
   explicit MessageDesk(SqliteOrderStore& store);
 
-  // ConsumerValidated, OrderDetailsValidated, CreateOrderRequest.
+  // ConsumerValidated, OrderDetailsValidated, what became of the steps of a checkout,
+  // CreateOrderRequest.
   message::Handlers handlers();
 
-  // Of verdicts, since the start.
+  // Of verdicts and of steps of checkouts, since the start.
   struct Counts {
     std::int64_t late = 0;
     std::int64_t unknown = 0;
@@ -34,6 +35,12 @@ class MessageDesk {
   template <typename Wire, typename Payload>
   message::Handled TakeVerdict(store::Database& database, const message::v1::Envelope& envelope,
                                WallTime now);
+  template <typename Payload>
+  message::Handled TakeStep(Step step, store::Database& database,
+                            const message::v1::Envelope& envelope, WallTime now);
+  template <typename Payload>
+  message::Handled TakeBack(store::Database& database, const message::v1::Envelope& envelope,
+                            WallTime now);
   message::Handled TakeOrder(store::Database& database, const message::v1::Envelope& envelope,
                              WallTime now);
 

@@ -99,6 +99,7 @@ void Messaging::StopSending() {
 
 void Messaging::Tick() {
   if (!expiring_.exchange(true)) ExpireOrders();
+  if (!settling_.exchange(true)) SettleCheckouts();
   const SteadyTime now = Clock::Real().Now();
   if (now >= next_trim_ && !trimming_.exchange(true)) {
     next_trim_ = now + limits::kFeedTrimInterval;
@@ -120,6 +121,19 @@ void Messaging::ExpireOrders() {
       ExpireOrders();
     } else {
       expiring_ = false;
+    }
+  });
+}
+
+void Messaging::SettleCheckouts() {
+  store_.SettleCheckouts(Clock::Real().WallNow(), undo_, [this](StatusOr<int> count) {
+    if (!count.ok())
+      log::Warning("checkouts_not_settled", {{"message", MessageOf(count.status())}});
+    if (count.ok() && *count > 0) log::Info("checkouts_undone", {{"count", *count}});
+    if (count.ok() && *count == limits::kPurgeBatchRows) {
+      SettleCheckouts();
+    } else {
+      settling_ = false;
     }
   });
 }

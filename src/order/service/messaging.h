@@ -19,6 +19,7 @@
 #include "common/message/mailbox.h"
 #include "common/message/relay.h"
 #include "common/message/transport.h"
+#include "order/checks/checkout_commands.h"
 #include "order/service/message_desk.h"
 #include "order/service/order_feed.h"
 #include "order/store/order_store.h"
@@ -52,6 +53,7 @@ class Messaging final : public control::MessagePort {
 
  private:
   void ExpireOrders();
+  void SettleCheckouts();
   void TrimFeed();
 
   const control::HostContext& context_;
@@ -65,6 +67,8 @@ class Messaging final : public control::MessagePort {
   std::unique_ptr<message::Relay> relay_;
   std::unique_ptr<message::Desk> boxes_;
   std::atomic<bool> expiring_ = false;
+  std::atomic<bool> settling_ = false;
+  const CheckoutCommands undo_;
   std::atomic<bool> trimming_ = false;
   SteadyTime next_trim_{};  // of the housekeeping thread
   std::atomic<std::int64_t> expired_ = 0;

@@ -48,7 +48,7 @@ StatusOr<PlaceOrderCommand> OrderDesk::Read(const v1::CreateOrderRequest& reques
                                             const OrderCall& call) const {
   Violations violations;
   PlaceOrderCommand command;
-  command.order = FromProto(request);
+  command.order = FromProto(request, violations);
   Validate(command.order, violations);
   const OrderOptions options = FromProto(request.options(), violations);
   Validate(options, violations);
@@ -111,9 +111,9 @@ void OrderDesk::Place(Executor& executor, const rpc::CompletionLoop& loop,
                       PlaceOrderCommand command, PlaceOrder::Done done) const {
   const Checks& checks = checks_->For(command.style, loop);
   if (command.wait_for_final) done = AfterFinal(executor, command.call, std::move(done));
-  PlaceOrder::Start(
-      {*checks.consumer, *checks.menu, checks.beside.get(), store_, gate_, Clock::Real()}, executor,
-      std::move(command), std::move(done));
+  PlaceOrder::Start({*checks.consumer, *checks.menu, checks.beside.get(), checks.checkout.get(),
+                     store_, gate_, Clock::Real()},
+                    executor, std::move(command), std::move(done));
 }
 
 void OrderDesk::Get(const v1::GetOrderRequest& request, Deadline not_after,

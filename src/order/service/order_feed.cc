@@ -32,6 +32,8 @@ void SetProto(const OrderChange& row, const Order& order, message::v1::Change& c
       return Say<v1::OrderRejected>(order, change);
     case OrderEvent::kCancelled:
       return Say<v1::OrderCancelled>(order, change);
+    case OrderEvent::kProgressed:
+      return Say<v1::OrderProgressed>(order, change);
   }
 }
 

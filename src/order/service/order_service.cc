@@ -75,6 +75,7 @@ OrderService::OrderService(const control::HostContext& context, OrderFlags flags
       copies_(std::move(copies)),
       consumer_(consumer::v1::ConsumerService::NewStub(ChannelTo(flags_.consumer))),
       restaurant_(restaurant::v1::RestaurantService::NewStub(ChannelTo(flags_.restaurant))),
+      account_(consumer::v1::AccountService::NewStub(ChannelTo(flags_.consumer))),
       watch_(*store_),
       desk_(context.settings, *store_, gate_, watch_),
       messaging_(context, *store_, PeersOf(flags_)),
@@ -112,8 +113,8 @@ std::vector<rpc::MethodBase*> OrderService::methods() {
 
 Status OrderService::Start(rpc::QueueServer& business) {
   for (const auto& loop : business.loops()) loops_.push_back(loop.get());
-  checks_ = std::make_unique<StyleChecks>(StyleParts{*consumer_, *restaurant_, stopping_, *copies_},
-                                          loops_);
+  checks_ = std::make_unique<StyleChecks>(
+      StyleParts{*consumer_, *restaurant_, *account_, stopping_, *copies_}, loops_);
   desk_.Use(*checks_);
   StatusOr<std::unique_ptr<SynchronousShell>> shell =
       SynchronousShell::Start(flags_.sync_listen, context_, desk_, *loops_.front());

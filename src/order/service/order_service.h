@@ -79,6 +79,7 @@ class OrderService final : public control::HostedService {
   const std::unique_ptr<Copies> copies_;
   const std::unique_ptr<consumer::v1::ConsumerService::Stub> consumer_;
   const std::unique_ptr<restaurant::v1::RestaurantService::Stub> restaurant_;
+  const std::unique_ptr<consumer::v1::AccountService::Stub> account_;
   CancelSource stopping_;
   std::vector<rpc::CompletionLoop*> loops_;  // of the business server
   RequestGate gate_;

@@ -26,24 +26,27 @@ OrderEvent EventOf(OrderState state) {
   return OrderEvent::kCancelled;
 }
 
+Status Append(Database& database, const Order& order, OrderEvent event) {
+  return database.Run("INSERT INTO order_feed (order_id, kind, time) VALUES (?1,?2,?3)",
+                      Blob{UuidBytes(order.order_id)}, static_cast<int>(event),
+                      Nanos(order.update_time));
+}
+
 }  // namespace
 
 Status AppendPlaced(Database& database, const Order& order) {
-  const std::string id = UuidBytes(order.order_id);
-  constexpr int kPlaced = static_cast<int>(OrderEvent::kPlaced);
-  if (order.state == OrderState::kPending) {
-    return database.Run("INSERT INTO order_feed (order_id, kind, time) VALUES (?1,?2,?3)", Blob{id},
-                        kPlaced, Nanos(order.update_time));
-  }
+  if (order.state == OrderState::kPending) return Append(database, order, OrderEvent::kPlaced);
   return database.Run("INSERT INTO order_feed (order_id, kind, time) VALUES (?1,?2,?3),(?1,?4,?3)",
-                      Blob{id}, kPlaced, Nanos(order.update_time),
-                      static_cast<int>(EventOf(order.state)));
+                      Blob{UuidBytes(order.order_id)}, static_cast<int>(OrderEvent::kPlaced),
+                      Nanos(order.update_time), static_cast<int>(EventOf(order.state)));
 }
 
 Status AppendStateChange(Database& database, const Order& order) {
-  return database.Run("INSERT INTO order_feed (order_id, kind, time) VALUES (?1,?2,?3)",
-                      Blob{UuidBytes(order.order_id)}, static_cast<int>(EventOf(order.state)),
-                      Nanos(order.update_time));
+  return Append(database, order, EventOf(order.state));
+}
+
+Status AppendProgress(Database& database, const Order& order) {
+  return Append(database, order, OrderEvent::kProgressed);
 }
 
 StatusOr<std::int64_t> ReadFeedHead(Database& database) {

@@ -12,12 +12,20 @@
 namespace lockstep::order {
 
 // What Order's feed says, numbered as it is stored.
-enum class OrderEvent : int { kPlaced = 0, kValidated = 1, kRejected = 2, kCancelled = 3 };
+enum class OrderEvent : int {
+  kPlaced = 0,
+  kValidated = 1,
+  kRejected = 2,
+  kCancelled = 3,
+  kProgressed = 4  // a step of its checkout did
+};
 
 // Within a transaction: that it was placed and, where it is decided already, how.
 Status AppendPlaced(store::Database& database, const Order& order);
 // Within a transaction: that it came to the state it is in.
 Status AppendStateChange(store::Database& database, const Order& order);
+// Within a transaction: that a step of its checkout came to the state it is in.
+Status AppendProgress(store::Database& database, const Order& order);
 
 // A row of the feed.
 struct OrderChange {

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/kill_point.h"
+#include "common/base/log.h"
+#include "order/domain/checkout.h"
+#include "order/store/checkout_rows.h"
 #include "order/store/copies.h"
 #include "order/store/feed_rows.h"
 #include "order/store/schema.h"
@@ -15,6 +19,21 @@ namespace {
 Status OrderUnknown(const std::string& order_id) {
   return MakeError(StatusCode::kNotFound, "ORDER_UNKNOWN",
                    fmt::format("there is no order {}", order_id));
+}
+
+// A new order has been through steps only if its style waited for them.
+bool WasCheckedOut(const Order& order) {
+  return std::any_of(order.changes.begin(), order.changes.end(),
+                     [](const StateChange& change) { return change.step.has_value(); });
+}
+
+Status CheckoutUndone() {
+  ErrorDetail detail;
+  detail.reason = "CHECKOUT_UNDONE";
+  detail.retry_after = limits::kRetryAfterUnreachable;
+  return MakeError(StatusCode::kUnavailable,
+                   "the checkout took so long that it was undone; send the order again",
+                   std::move(detail));
 }
 
 // Within a transaction. existing: whose request id it is already; then nothing is written.
@@ -30,6 +49,11 @@ Status InsertIn(store::Database& database, const Order& order, const std::string
       if (outcome.ok()) existing = *std::move(outcome);
       return outcome.status();
     }
+  }
+  if (WasCheckedOut(order)) {
+    const StatusOr<bool> removed = RemoveCheckout(database, order.order_id);
+    if (!removed.ok()) return removed.status();
+    if (!*removed) return CheckoutUndone();
   }
   if (Status status = InsertOrder(database, order); !status.ok()) return status;
   const StatusOr<bool> marked = MarkIfStale(database, order);
@@ -198,9 +222,71 @@ Status SqliteOrderStore::CancelWithin(store::Database& database, const std::stri
 Status SqliteOrderStore::Change(store::Database& database, const Order& before,
                                 const Order& after) const {
   if (Status status = UpdateOrder(database, before, after); !status.ok()) return status;
-  const bool now_final =
-      before.state == OrderState::kPending && after.state != OrderState::kPending;
-  return now_final && when_final_ ? when_final_(database, after) : OkStatus();
+  return when_changed_ ? when_changed_(database, before, after) : OkStatus();
+}
+
+void SqliteOrderStore::BeginCheckout(Checkout checkout, WallTime settle_time, Deadline not_after,
+                                     AnyInvocable<void(Status)> done) {
+  file_->writer().Submit(
+      [checkout = std::move(checkout), settle_time](store::Database& database) {
+        return InsertCheckout(database, checkout, settle_time);
+      },
+      not_after,
+      [done = std::move(done)](const store::CommitResult& committed) mutable {
+        done(committed.status);
+      });
+}
+
+namespace {
+
+// Within a transaction: unless somebody else has settled it.
+Status Settle(store::Database& database, const Checkout& checkout, const BesideOrder& beside) {
+  const StatusOr<bool> removed = RemoveCheckout(database, checkout.order_id);
+  if (!removed.ok()) return removed.status();
+  return *removed ? beside.Undo(database, checkout) : OkStatus();
+}
+
+}  // namespace
+
+void SqliteOrderStore::AbandonCheckout(Checkout checkout, const BesideOrder& beside) {
+  file_->writer().Submit(
+      [checkout = std::move(checkout), &beside](store::Database& database) {
+        return Settle(database, checkout, beside);
+      },
+      Deadline::Never(),
+      [](const store::CommitResult& committed) {
+        // Its row is there still: it is settled when its time has come.
+        if (!committed.status.ok())
+          log::Warning("checkout_not_abandoned", {{"message", MessageOf(committed.status)}});
+      });
+}
+
+void SqliteOrderStore::SettleCheckouts(WallTime now, const BesideOrder& beside,
+                                       AnyInvocable<void(StatusOr<int>)> done) {
+  using Checkouts = std::vector<Checkout>;
+  ReadInto<Checkouts>(
+      file_->readers(), Deadline::Never(),
+      [now](store::Database& database) {
+        return ReadUnsettled(database, now, limits::kPurgeBatchRows);
+      },
+      [this, &beside, done = std::move(done)](StatusOr<Checkouts> checkouts) mutable {
+        if (!checkouts.ok() || checkouts->empty()) {
+          done(checkouts.ok() ? StatusOr<int>(0) : checkouts.status());
+          return;
+        }
+        const int count = static_cast<int>(checkouts->size());
+        file_->writer().Submit(
+            [&beside, checkouts = *std::move(checkouts)](store::Database& database) {
+              for (const Checkout& checkout : checkouts) {
+                if (Status status = Settle(database, checkout, beside); !status.ok()) return status;
+              }
+              return OkStatus();
+            },
+            Deadline::Never(),
+            [count, done = std::move(done)](const store::CommitResult& committed) mutable {
+              done(committed.status.ok() ? StatusOr<int>(count) : committed.status);
+            });
+      });
 }
 
 Status SqliteOrderStore::InsertWithin(store::Database& database, const Order& order,
@@ -230,6 +316,25 @@ template StatusOr<Judged> SqliteOrderStore::TakeVerdictWithin(store::Database&, 
                                                               WallTime);
 template StatusOr<Judged> SqliteOrderStore::TakeVerdictWithin(store::Database&, MenuVerdict,
                                                               WallTime);
+
+StatusOr<Judged> SqliteOrderStore::TakeStepWithin(store::Database& database,
+                                                  const std::string& order_id, Step step,
+                                                  const std::string& refusal, WallTime now) {
+  StatusOr<std::optional<Order>> stored = ReadOrder(database, order_id);
+  if (!stored.ok()) return stored.status();
+  if (!stored->has_value()) return OrderUnknown(order_id);
+  Order order = **stored;
+  Judged judged = TakeStep(step, refusal, now, order);
+  if (judged.effect == VerdictEffect::kLate) return judged;
+  if (Status status = Change(database, **stored, order); !status.ok()) return status;
+  return judged;
+}
+
+Status SqliteOrderStore::TakeBackWithin(store::Database& database, const std::string& order_id,
+                                        WallTime now) {
+  StatusOr<std::shared_ptr<const Order>> outcome = absl::UnknownError("not decided");
+  return CancelWithin(database, order_id, now, outcome);
+}
 
 void SqliteOrderStore::ExpirePending(WallTime before, WallTime now,
                                      AnyInvocable<void(StatusOr<int>)> done) {

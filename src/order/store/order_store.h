@@ -48,13 +48,22 @@ class SqliteOrderStore final : public OrderStore {
   // after_order_id: the last of the page before; empty: the first page.
   void List(OrderFilter filter, int page_size, std::string after_order_id, Deadline not_after,
             AnyInvocable<void(StatusOr<OrderPage>)> done);
+  void BeginCheckout(Checkout checkout, WallTime settle_time, Deadline not_after,
+                     AnyInvocable<void(Status)> done) override;
+  void AbandonCheckout(Checkout checkout, const BesideOrder& beside) override;
+  // Undoes the checkouts that nobody works on any more, limits::kPurgeBatchRows at most, by what
+  // beside says. How many; nothing is written where there are none.
+  void SettleCheckouts(WallTime now, const BesideOrder& beside,
+                       AnyInvocable<void(StatusOr<int>)> done);
+
   // The same errors as Get's and the domain's Cancel.
   void Cancel(std::string order_id, WallTime now, Deadline not_after, OrderDone done);
 
-  // What is to be written when an order comes to a final state, in the same transaction. Before the
+  // What is to be written when an order that is kept changes, in the same transaction. Before the
   // first order.
-  using WhenFinal = std::function<Status(store::Database& database, const Order& order)>;
-  void OnFinal(WhenFinal when_final) { when_final_ = std::move(when_final); }
+  using WhenChanged =
+      std::function<Status(store::Database& database, const Order& before, const Order& after)>;
+  void OnChange(WhenChanged when_changed) { when_changed_ = std::move(when_changed); }
 
   // Rejects the PENDING orders taken before a moment, limits::kPurgeBatchRows at most. Says how
   // many there were; nothing is written where there are none.
@@ -89,6 +98,12 @@ class SqliteOrderStore final : public OrderStore {
   // Takes a verdict, ConsumerVerdict or MenuVerdict. NOT_FOUND: there is no such order.
   template <typename Verdict>
   StatusOr<Judged> TakeVerdictWithin(store::Database& database, Verdict verdict, WallTime now);
+  // Takes what became of a step of a checkout, as TakeStep. NOT_FOUND: there is no such order.
+  StatusOr<Judged> TakeStepWithin(store::Database& database, const std::string& order_id, Step step,
+                                  const std::string& refusal, WallTime now);
+  // Takes an order back because its checkout could not be confirmed; nothing if it is final in
+  // another way.
+  Status TakeBackWithin(store::Database& database, const std::string& order_id, WallTime now);
 
   store::StoreFile& file() { return *file_; }
 
@@ -117,7 +132,7 @@ class SqliteOrderStore final : public OrderStore {
 
   std::atomic<std::int64_t> orders_on_stale_data_ = 0;
   RequestIdFilter filter_;
-  WhenFinal when_final_;
+  WhenChanged when_changed_;
   std::unique_ptr<store::StoreFile> file_;
 };
 

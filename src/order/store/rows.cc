@@ -41,7 +41,8 @@ std::vector<std::string> Split(std::string_view joined) {
   return lines;
 }
 
-// "0:1700000000000000000 1:1700000000000001000": each state with its time.
+// "0:1700000000000000000 1:1700000000000001000": each state with its time; of a step of the
+// checkout also Step.StepState, "0:1700000000000000500:1.0".
 std::string ChangesText(const std::vector<StateChange>& changes) {
   std::string text;
   for (const StateChange& change : changes) {
@@ -49,6 +50,10 @@ std::string ChangesText(const std::vector<StateChange>& changes) {
     text += fmt::format_int(static_cast<int>(change.state)).c_str();
     text += ':';
     text += fmt::format_int(Nanos(change.time)).c_str();
+    if (change.step) {
+      text += fmt::format(":{}.{}", static_cast<int>(change.step->step),
+                          static_cast<int>(change.step->state));
+    }
   }
   return text;
 }
@@ -58,12 +63,24 @@ std::vector<StateChange> ChangesOf(std::string_view text) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find(' '), text.size());
     const std::string_view one = text.substr(0, end);
-    const std::size_t colon = std::min(one.find(':'), one.size());
-    int state = 0;
+    const char* const last = one.data() + one.size();
+    // One number, and what separates it from the next.
+    const char* place = one.data();
+    const auto number = [&place, last](auto& value) {
+      place = std::from_chars(place, last, value).ptr;
+      if (place < last) ++place;
+    };
+    int state = 0, step = 0, step_state = 0;
     std::int64_t time = 0;
-    std::from_chars(one.data(), one.data() + colon, state);
-    if (colon < one.size()) std::from_chars(one.data() + colon + 1, one.data() + one.size(), time);
-    changes.push_back({static_cast<OrderState>(state), Time(time)});
+    number(state);
+    number(time);
+    StateChange& change =
+        changes.emplace_back(StateChange{static_cast<OrderState>(state), Time(time)});
+    if (place < last) {
+      number(step);
+      number(step_state);
+      change.step = StepChange{static_cast<Step>(step), static_cast<StepState>(step_state)};
+    }
     text.remove_prefix(std::min(end + 1, text.size()));
   }
   return changes;
@@ -77,9 +94,10 @@ const std::string& InsertLinesSql(std::size_t lines) {
     for (std::size_t count = 1; count <= kLinesAStatement; ++count) {
       made[count] = "INSERT INTO order_lines VALUES ";
       for (std::size_t line = 0; line < count; ++line) {
-        const std::size_t first = 2 + line * 6;
-        made[count] += fmt::format("{}(?1,?{},?{},?{},?{},?{},?{})", line == 0 ? "" : ",", first,
-                                   first + 1, first + 2, first + 3, first + 4, first + 5);
+        const std::size_t first = 2 + line * 7;
+        made[count] +=
+            fmt::format("{}(?1,?{},?{},?{},?{},?{},?{},?{})", line == 0 ? "" : ",", first,
+                        first + 1, first + 2, first + 3, first + 4, first + 5, first + 6);
       }
     }
     return made;
@@ -102,6 +120,7 @@ Status InsertLines(Database& database, const std::string& id,
       statement.Bind(++parameter, row.quantity);
       statement.Bind(++parameter, row.unit_price.total_nanos());
       statement.Bind(++parameter, row.price.total_nanos());
+      statement.Bind(++parameter, row.limited);
     }
     while (statement.Step()) {
     }
@@ -162,7 +181,7 @@ constexpr std::string_view kOrderColumns =
     "consumer_limit, "
     "consumer_version, consumer_judge_time, consumer_node, restaurant_accepted, "
     "restaurant_version, "
-    "restaurant_judge_time, restaurant_node, state_changes, stale FROM orders ";
+    "restaurant_judge_time, restaurant_node, state_changes, stale, payment_method FROM orders ";
 
 // The order without its lines and refusals.
 Order OrderOf(const Statement& row) {
@@ -201,21 +220,23 @@ Order OrderOf(const Statement& row) {
   }
   order.changes = ChangesOf(row.Text(24));
   // Of an order of schema version 1 only the last change is known.
-  if (order.changes.empty()) order.changes = {{order.state, order.update_time}};
+  if (order.changes.empty()) order.changes = {StateChange{order.state, order.update_time}};
   order.accepted_on_stale_data = row.Bool(25);
+  order.payment_method = static_cast<PaymentMethod>(row.Int(26));
   return order;
 }
 
 Status ReadLines(Database& database, Order& order) {
   const std::string currency = order.total ? order.total->currency_code() : std::string();
   Statement row = database.Query(
-      "SELECT menu_item_id, display_name, quantity, unit_price, price FROM order_lines WHERE "
+      "SELECT menu_item_id, display_name, quantity, unit_price, price, limited FROM order_lines "
+      "WHERE "
       "order_id = ?1 ORDER BY line",
       Blob{UuidBytes(order.order_id)});
   while (row.Step()) {
     order.lines.push_back({std::string(row.Text(0)), std::string(row.Text(1)), row.Int(2),
                            Money::FromTotalNanos(currency, row.Int64(3)),
-                           Money::FromTotalNanos(currency, row.Int64(4))});
+                           Money::FromTotalNanos(currency, row.Int64(4)), row.Bool(5)});
   }
   if (order.menu_verdict && order.menu_verdict->accepted) {
     order.menu_verdict->lines = order.lines;
@@ -257,7 +278,7 @@ Status InsertOrder(Database& database, const Order& order) {
   Status status = database.Run(
       "INSERT INTO orders VALUES "
       "(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24,?25,"
-      "?26)",
+      "?26,?27)",
       Blob{id}, order.request_id, order.consumer_id, order.restaurant_id,
       order.delivery_address.street, order.delivery_address.city,
       order.delivery_address.postal_code, static_cast<int>(order.state),
@@ -266,7 +287,7 @@ Status InsertOrder(Database& database, const Order& order) {
       decided.limit_currency, decided.limit, decided.consumer_version, decided.consumer_time,
       decided.consumer_node, decided.restaurant_accepted, decided.restaurant_version,
       decided.restaurant_time, decided.restaurant_node, decided.changes,
-      order.accepted_on_stale_data);
+      order.accepted_on_stale_data, static_cast<int>(order.payment_method));
   if (!status.ok()) return status;
   if (status = AppendPlaced(database, order); !status.ok()) return status;
   if (status = InsertLines(database, id, order.lines); !status.ok()) return status;
@@ -307,8 +328,8 @@ Status UpdateOrder(Database& database, const Order& before, const Order& after) 
     status = InsertRefusals(database, id, true, after.menu_verdict->refusals);
     if (!status.ok()) return status;
   }
-  if (after.state == before.state) return OkStatus();
-  return AppendStateChange(database, after);
+  if (after.state != before.state) return AppendStateChange(database, after);
+  return after.version() == before.version() ? OkStatus() : AppendProgress(database, after);
 }
 
 StatusOr<bool> InsertRequestId(Database& database, const Order& order,

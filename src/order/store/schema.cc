@@ -101,8 +101,29 @@ CREATE TABLE replies (
 ) WITHOUT ROWID;
 )sql";
 
-constexpr std::array<std::string_view, 5> kScripts = {kVersion1, kVersion2, message::kMessageTables,
-                                                      message::kFeedTables, kCopyTables};
+// payment_method: PaymentMethod. limited: the item has a stock, so that the order reserves. What
+// has become of a step of the checkout stands in state_changes: "0:1700000000000000000:1.0", a
+// state, a time, and Step.StepState.
+//
+// checkouts: what a waiting style has begun to change at others for an order that is not kept yet.
+// The row goes in the transaction that keeps the order, or in the one that says how to undo it; who
+// finds no row any more has lost that race. settle_time: when nobody works on it any more, and it
+// is undone by whoever looks.
+constexpr std::string_view kVersion6 = R"sql(
+ALTER TABLE orders ADD COLUMN payment_method INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE order_lines ADD COLUMN limited INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE checkouts (
+  order_id BLOB NOT NULL PRIMARY KEY,
+  consumer_id TEXT NOT NULL,
+  restaurant_id TEXT NOT NULL,
+  reserves INTEGER NOT NULL,
+  pays INTEGER NOT NULL,
+  settle_time INTEGER NOT NULL
+) WITHOUT ROWID;
+)sql";
+
+constexpr std::array<std::string_view, 6> kScripts = {
+    kVersion1, kVersion2, message::kMessageTables, message::kFeedTables, kCopyTables, kVersion6};
 constexpr std::int32_t kApplicationId = 0x6c734f72;
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "common/base/check.h"
 #include "order/checks/blocking_check.h"
+#include "order/checks/checkout_steps.h"
 #include "order/checks/copy_check.h"
 #include "order/checks/later_check.h"
 #include "order/checks/non_blocking_check.h"
@@ -12,27 +13,37 @@
 namespace lockstep::order {
 namespace {
 
+CheckoutStubs StubsOf(const StyleParts& parts) { return {parts.restaurant, parts.account}; }
+
 Checks Blocking(const StyleParts& parts, rpc::CompletionLoop& /*loop*/) {
   return {std::make_unique<BlockingCheck<ConsumerWire>>(parts.consumer, parts.stopping),
-          std::make_unique<BlockingCheck<RestaurantWire>>(parts.restaurant, parts.stopping)};
+          std::make_unique<BlockingCheck<RestaurantWire>>(parts.restaurant, parts.stopping),
+          std::make_unique<CheckoutCommands>(),
+          std::make_unique<BlockingSteps>(StubsOf(parts), parts.stopping)};
 }
 
 Checks NonBlocking(const StyleParts& parts, rpc::CompletionLoop& loop) {
   return {std::make_unique<NonBlockingCheck<ConsumerWire>>(parts.consumer, loop),
-          std::make_unique<NonBlockingCheck<RestaurantWire>>(parts.restaurant, loop)};
+          std::make_unique<NonBlockingCheck<RestaurantWire>>(parts.restaurant, loop),
+          std::make_unique<CheckoutCommands>(),
+          std::make_unique<NonBlockingSteps>(StubsOf(parts), loop)};
 }
 
-Checks ByCopies(const CopyBooks& books, const CopyTerms& terms) {
+// A copy answers the questions, but portions and money are their owners' alone.
+Checks ByCopies(const CopyBooks& books, const StyleParts& parts, rpc::CompletionLoop& loop) {
+  const CopyTerms& terms = parts.copies.terms();
   return {std::make_unique<CopyCheck<ConsumerCopies>>(books.consumers, terms),
-          std::make_unique<CopyCheck<RestaurantCopies>>(books.restaurants, terms)};
+          std::make_unique<CopyCheck<RestaurantCopies>>(books.restaurants, terms),
+          std::make_unique<CheckoutCommands>(),
+          std::make_unique<NonBlockingSteps>(StubsOf(parts), loop)};
 }
 
-Checks Replica(const StyleParts& parts, rpc::CompletionLoop& /*loop*/) {
-  return ByCopies(parts.copies.of_feeds(), parts.copies.terms());
+Checks Replica(const StyleParts& parts, rpc::CompletionLoop& loop) {
+  return ByCopies(parts.copies.of_feeds(), parts, loop);
 }
 
-Checks CommonData(const StyleParts& parts, rpc::CompletionLoop& /*loop*/) {
-  return ByCopies(parts.copies.of_shared_file(), parts.copies.terms());
+Checks CommonData(const StyleParts& parts, rpc::CompletionLoop& loop) {
+  return ByCopies(parts.copies.of_shared_file(), parts, loop);
 }
 
 Checks Deferred(const StyleParts& /*parts*/, rpc::CompletionLoop& /*loop*/) {
@@ -52,7 +63,7 @@ const std::vector<StyleRow>& StyleTable() {
       {Style::kNonBlocking, false, NonBlocking, true},
       {Style::kReplica, false, Replica, false, &Copies::of_feeds},
       {Style::kDeferred, false, Deferred},
-      {Style::kEventDriven, false, EventDriven},
+      {Style::kEventDriven, false, EventDriven, false, nullptr, nullptr},
       {Style::kCommonData, false, CommonData, false, &Copies::of_shared_file},
   };
   return table;

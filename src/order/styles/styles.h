@@ -10,8 +10,10 @@
 
 #include "common/base/cancellation.h"
 #include "common/rpc/completion_loop.h"
+#include "lockstep/consumer/v1/account.grpc.pb.h"
 #include "lockstep/consumer/v1/consumer.grpc.pb.h"
 #include "lockstep/restaurant/v1/restaurant.grpc.pb.h"
+#include "order/checks/checkout_commands.h"
 #include "order/checks/copies.h"
 #include "order/ports.h"
 
@@ -21,13 +23,15 @@ namespace lockstep::order {
 struct Checks {
   std::unique_ptr<ConsumerCheck> consumer;
   std::unique_ptr<MenuCheck> menu;
-  std::unique_ptr<BesideOrder> beside = nullptr;  // what is written with an order; may be null
+  std::unique_ptr<BesideOrder> beside = nullptr;      // what is written with an order; may be null
+  std::unique_ptr<CheckoutSteps> checkout = nullptr;  // null: it goes on when the order is kept
 };
 
 // What the rows build their checks from. Outlives them.
 struct StyleParts {
   consumer::v1::ConsumerService::Stub& consumer;
   restaurant::v1::RestaurantService::Stub& restaurant;
+  consumer::v1::AccountService::Stub& account;
   CancelSource& stopping;  // cancelled when the server gives up what is under way
   const Copies& copies;
 };
@@ -42,6 +46,9 @@ struct StyleRow {
   bool asks_peers = false;
   // The copies that answer in place of the peers; null: none do.
   const CopyBooks& (Copies::*books)() const = nullptr;
+  // What the checkout of an order that is kept has to say, in the transaction in which it changes;
+  // null: the neighbours see it in Order's feed.
+  Status (*say)(store::Database& database, const Order* before, const Order& after) = SayCheckout;
 };
 
 // All styles, in the order of the enum.
