@@ -20,7 +20,7 @@ message::Handlers AllHandlers(const message::Transport& transport, Judges judges
 
 Exchange::Exchange(const control::HostContext& context, std::string owner, OwnerFlags flags,
                    store::StoreFile& file, const message::FeedSource& feed, Judges judges,
-                   Effects effects)
+                   Effects effects, FollowOrder follow)
     : owner_(std::move(owner)),
       node_(context.flags.node),
       db_(context.flags.db),
@@ -39,7 +39,7 @@ Exchange::Exchange(const control::HostContext& context, std::string owner, Owner
       relay_(file, *transport_, {.holder = owner_}),
       desk_(file, relay_, mailbox_),
       desk_port_(desk_),
-      order_feed_(kOrder, file, mailbox_) {
+      order_feed_(kOrder, file, mailbox_, std::move(follow)) {
   loop_.Post([] { rpc::StandAside(); });  // beside the loops of those who ask
   context.ledger.SetMessages([this] {
     control::v1::MessageCounts counts = CountsOf(relay_, mailbox_);

@@ -20,6 +20,7 @@
 #include "common/message/mailbox.h"
 #include "common/message/relay.h"
 #include "common/message/transport.h"
+#include "common/owner/checkout_events.h"
 #include "common/owner/common_data_writer.h"
 #include "common/owner/desk_port.h"
 #include "common/owner/effect.h"
@@ -35,7 +36,8 @@ class Exchange {
  public:
   // owner: "consumer". What context and file and feed refer to outlives it.
   Exchange(const control::HostContext& context, std::string owner, OwnerFlags flags,
-           store::StoreFile& file, const message::FeedSource& feed, Judges judges, Effects effects);
+           store::StoreFile& file, const message::FeedSource& feed, Judges judges, Effects effects,
+           FollowOrder follow = nullptr);
   ~Exchange();  // Stop()
 
   // For the business server.

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/message/desk.h"
 #include "common/message/envelope.h"
+#include "common/rpc/proto_values.h"
 #include "lockstep/order/v1/order.pb.h"
 
 namespace lockstep::owner {
@@ -21,16 +22,6 @@ using message::v1::Change;
 using message::v1::Envelope;
 
 SteadyTime Now() { return Clock::Real().Now(); }
-
-// Whether a change asks for a verdict. One that cannot be read does: it is refused where it is
-// read, with the reason.
-bool Asks(const Change& change) {
-  if (change.type() != order::v1::OrderPlaced::descriptor()->full_name()) return false;
-  order::v1::OrderPlaced placed;
-  if (!placed.ParseFromString(change.payload())) return true;
-  return placed.order().style() == call::v1::STYLE_EVENT_DRIVEN &&
-         placed.order().state() == order::v1::Order::STATE_PENDING;
-}
 
 bool IsHeldBack(const Status& status) { return DetailOf(status).reason == message::kKeyHeldBack; }
 
@@ -54,7 +45,7 @@ StatusOr<FeedPosition> OrderFeed::Position() {
 }
 
 Status OrderFeed::Apply(const std::vector<Change>& changes, const FeedPosition& position) {
-  Envelopes waiting = QuestionsIn(changes, position.feed_id);
+  Envelopes waiting = MessagesIn(changes, position.feed_id);
   const bool asked = !waiting.empty();
   std::map<std::string, int> attempts;  // by message id
   while (!waiting.empty()) {
@@ -85,22 +76,41 @@ void OrderFeed::Keep(const FeedPosition& position) {
       });
 }
 
-OrderFeed::Envelopes OrderFeed::QuestionsIn(const std::vector<Change>& changes,
-                                            const std::string& feed_id) const {
-  Envelopes questions;
+// Every event is an order under the same number, so that any of them can be read as one. One that
+// cannot be read asks for a verdict: it is refused where it is read, with the reason.
+OrderFeed::Envelopes OrderFeed::MessagesIn(const Change& change) const {
+  const bool is_placed = change.type() == order::v1::OrderPlaced::descriptor()->full_name();
+  Envelope question;
+  question.set_type(change.type());
+  question.set_type_version(1);
+  question.set_payload(change.payload());
+  order::v1::OrderPlaced event;
+  if (!event.ParseFromString(change.payload()))
+    return is_placed ? Envelopes{std::move(question)} : Envelopes();
+  if (event.order().style() != call::v1::STYLE_EVENT_DRIVEN) return {};
+  if (!is_placed) return follow_ ? follow_(event.order(), rpc::ToTime(change.time())) : Envelopes();
+  if (event.order().state() != order::v1::Order::STATE_PENDING) return {};
+  return {std::move(question)};
+}
+
+OrderFeed::Envelopes OrderFeed::MessagesIn(const std::vector<Change>& changes,
+                                           const std::string& feed_id) const {
+  Envelopes messages;
   for (const Change& change : changes) {
-    if (!Asks(change)) continue;
-    Envelope& question = questions.emplace_back();
-    question.set_message_id(fmt::format("{}/{}", feed_id, change.number()));
-    question.set_type(change.type());
-    question.set_type_version(1);
-    question.set_key(change.key());
-    question.set_correlation_id(change.key());
-    question.set_reply_to(source_);
-    *question.mutable_send_time() = change.time();
-    question.set_payload(change.payload());
+    int nth = 0;
+    for (Envelope& message : MessagesIn(change)) {
+      // The first has the id that messages of one a change have always had.
+      const std::string more = nth == 0 ? "" : fmt::format("/{}", nth);
+      ++nth;
+      message.set_message_id(fmt::format("{}/{}{}", feed_id, change.number(), more));
+      message.set_key(change.key());
+      message.set_correlation_id(change.key());
+      message.set_reply_to(source_);
+      *message.mutable_send_time() = change.time();
+      messages.push_back(std::move(message));
+    }
   }
-  return questions;
+  return messages;
 }
 
 Status OrderFeed::TakeOnce(Envelopes& waiting, std::map<std::string, int>& attempts) {

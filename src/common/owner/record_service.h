@@ -90,13 +90,13 @@ class RecordService : public control::HostedService {
   // what it does when a message says so.
   RecordService(const control::HostContext& context, std::unique_ptr<Store> records,
                 std::string service, RecordWords words, OwnerFlags flags, Judges judges,
-                Effects effects)
+                Effects effects, FollowOrder follow = nullptr)
       : methods_(context.faults, std::move(service)),
         words_(std::move(words)),
         path_(context.flags.db),
         records_(std::move(records)),
         exchange_(context, words_.noun, std::move(flags), records_->file(), feed_,
-                  std::move(judges), std::move(effects)) {}
+                  std::move(judges), std::move(effects), std::move(follow)) {}
 
   // The generated one, with raw methods.
   virtual grpc::Service& service() = 0;

@@ -19,7 +19,7 @@ RestaurantService::RestaurantService(const control::HostContext& context,
                                      std::unique_ptr<Store> store, owner::OwnerFlags flags)
     : RecordService(context, std::move(store), Service::service_full_name(),
                     {"restaurant", "restaurant_id", "RESTAURANT_UNKNOWN", "RESTAURANT_ID_TAKEN"},
-                    std::move(flags), MakeJudges(), StockEffects()),
+                    std::move(flags), MakeJudges(), StockEffects(), FollowReservation),
       node_(context.flags.node),
       stock_(records()) {
   methods_.Add("CreateRestaurant", raw_, &Raw::RequestCreateRestaurant, *this,

@@ -8,6 +8,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/message/outbox.h"
 #include "common/owner/command.h"
 #include "restaurant/service/stock_convert.h"
 #include "restaurant/store/stock_table.h"
@@ -276,6 +277,37 @@ owner::Effects StockEffects() {
         return std::optional(std::move(answer));
       });
   return effects;
+}
+
+std::vector<message::v1::Envelope> FollowReservation(const order::v1::Order& order, WallTime now) {
+  const auto put = [&](auto command) {
+    command.set_order_id(order.order_id());
+    command.set_restaurant_id(order.restaurant_id());
+    return std::vector{message::MakeEnvelope(command, order.order_id(), order.order_id(), now)};
+  };
+  switch (owner::TodoFor(order, order::v1::CheckoutStep::KIND_RESERVATION)) {
+    case owner::StepTodo::kNothing:
+      return {};
+    case owner::StepTodo::kDo: {
+      v1::ReserveItems reserve;
+      for (const v1::PricedLine& line : order.lines()) {
+        auto* wanted = reserve.add_lines();
+        wanted->set_menu_item_id(line.menu_item_id());
+        wanted->set_quantity(line.quantity());
+      }
+      rpc::SetTime(now + limits::kReservationTime, reserve.mutable_expire_time());
+      return put(std::move(reserve));
+    }
+    case owner::StepTodo::kConfirm:
+      return put(v1::ConfirmItems());
+    case owner::StepTodo::kUndo:
+      return put(v1::ReleaseItems());
+    case owner::StepTodo::kUndoConfirmed:
+      break;
+  }
+  v1::ReleaseItems release;
+  release.set_after_confirmation(true);
+  return put(std::move(release));
 }
 
 }  // namespace lockstep::restaurant

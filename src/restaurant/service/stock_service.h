@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "common/owner/checkout_events.h"
 #include "common/owner/effect.h"
 #include "common/rpc/server_call.h"
 #include "common/store/record_store.h"
@@ -51,5 +52,7 @@ class StockService {
 
 // ReserveItems, ReleaseItems and ConfirmItems as messages.
 owner::Effects StockEffects();
+// The same commands, made of an order in Order's feed.
+std::vector<message::v1::Envelope> FollowReservation(const order::v1::Order& order, WallTime now);
 
 }  // namespace lockstep::restaurant
