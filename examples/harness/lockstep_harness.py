@@ -297,6 +297,11 @@ class Server:
         return self._stub_class(self.channel("sync"))
 
     @property
+    def accounts(self):
+        """lockstep.consumer.v1.AccountService. Consumer only."""
+        return stubs.account_grpc.AccountServiceStub(self.channel())
+
+    @property
     def control(self):
         return stubs.control_grpc.ControlServiceStub(self.channel("control"))
 
