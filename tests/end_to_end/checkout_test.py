@@ -198,7 +198,7 @@ class Checkout(unittest.TestCase):
                 Audit(lockstep, shop.deposits).wait_until_quiet()
 
     def test_cancelling_gives_back(self):
-        lockstep, shop = self.start(100)
+        lockstep, shop = self.start(5000)
         chance = random.Random(1)
         for name, style in STYLES.items():
             request = shop.order(chance, style)

@@ -1,7 +1,9 @@
 // The commands of AccountService as messages. Threads: the store thread.
 #include <optional>
 #include <utility>
+#include <vector>
 
+#include "common/message/outbox.h"
 #include "consumer/service/account_convert.h"
 #include "consumer/service/account_service.h"
 #include "consumer/store/account_table.h"
@@ -76,6 +78,42 @@ owner::Effects AccountEffects(FraudChain& fraud) {
   AddCommand<v1::AwardPoints>(effects, AwardFrom<v1::AwardPoints>);
   AddCommand<v1::RevokePoints>(effects, RevokeFrom<v1::RevokePoints>);
   return effects;
+}
+
+std::vector<message::v1::Envelope> FollowPayment(const order::v1::Order& order, WallTime now) {
+  std::vector<message::v1::Envelope> commands;
+  const auto put = [&](auto command) {
+    command.set_order_id(order.order_id());
+    command.set_consumer_id(order.consumer_id());
+    commands.push_back(message::MakeEnvelope(command, order.order_id(), order.order_id(), now));
+  };
+  switch (owner::TodoFor(order, order::v1::CheckoutStep::KIND_PAYMENT)) {
+    case owner::StepTodo::kNothing:
+      break;
+    case owner::StepTodo::kDo: {
+      v1::AuthorizePayment authorize;
+      *authorize.mutable_amount() = order.total();
+      put(std::move(authorize));
+      break;
+    }
+    case owner::StepTodo::kConfirm: {
+      put(v1::CapturePayment());
+      v1::AwardPoints award;
+      *award.mutable_order_total() = order.total();
+      put(std::move(award));
+      break;
+    }
+    case owner::StepTodo::kUndo:
+      put(v1::VoidPayment());
+      break;
+    case owner::StepTodo::kUndoConfirmed: {
+      v1::VoidPayment refund;
+      refund.set_after_capture(true);
+      put(std::move(refund));
+      break;
+    }
+  }
+  return commands;
 }
 
 }  // namespace lockstep::consumer

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/control/host.h"
+#include "common/owner/checkout_events.h"
 #include "common/owner/effect.h"
 #include "common/rpc/method_list.h"
 #include "common/store/store_file.h"
@@ -77,5 +78,7 @@ class AccountService {
 // AuthorizePayment, CapturePayment, VoidPayment, AwardPoints and RevokePoints as messages.
 // fraud: outlives them; used only once they are.
 owner::Effects AccountEffects(FraudChain& fraud);
+// The same, made of an order in Order's feed.
+std::vector<message::v1::Envelope> FollowPayment(const order::v1::Order& order, WallTime now);
 
 }  // namespace lockstep::consumer

@@ -20,7 +20,7 @@ ConsumerService::ConsumerService(const control::HostContext& context, std::uniqu
                                  owner::OwnerFlags flags)
     : RecordService(context, std::move(store), Service::service_full_name(),
                     {"consumer", "consumer_id", "CONSUMER_UNKNOWN", "CONSUMER_ID_TAKEN"}, flags,
-                    MakeJudges(), AccountEffects(fraud_)),
+                    MakeJudges(), AccountEffects(fraud_), FollowPayment),
       node_(context.flags.node),
       fraud_address_(AddressOf(flags, kFraudPeer)),
       customer_address_(AddressOf(flags, kCustomerPeer)),

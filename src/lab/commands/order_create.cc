@@ -31,6 +31,7 @@ struct CreateArguments {
   std::string street, city, postal_code;
   std::string styles;
   std::string policy;
+  bool is_paid_by_account = false;
   std::string request_id;
   Duration timeout = 2s;
   Duration consumer_timeout{};
@@ -100,6 +101,8 @@ order::v1::CreateOrderRequest RequestFrom(const Context& context,
   request.set_restaurant_id(arguments.restaurant_id);
   for (const std::string& item : arguments.items) *request.add_lines() = *ParseLine(item);
   *request.mutable_delivery_address() = AddressFrom(context, arguments);
+  if (arguments.is_paid_by_account)
+    request.set_payment_method(order::v1::Order::PAYMENT_METHOD_ACCOUNT);
   order::v1::OrderOptions& options = *request.mutable_options();
   if (!arguments.policy.empty()) options.set_deadline_policy(*ParsePolicy(arguments.policy));
   if (arguments.consumer_timeout > 0s) {
@@ -222,6 +225,8 @@ void AddOrderOptions(CLI::App& create, const std::shared_ptr<CreateArguments>& a
   create.add_option("--street", arguments->street, "Where to; a sample consumer's home without");
   create.add_option("--city", arguments->city, "The same");
   create.add_option("--postal-code", arguments->postal_code, "The same");
+  create.add_flag("--by-account", arguments->is_paid_by_account,
+                  "Paid from the consumer's account; at the door without");
   create
       .add_option("--style", arguments->styles,
                   "blocking, non-blocking, replica, deferred, event-driven, common-data, or "

@@ -150,8 +150,14 @@ template <typename Payload>
 Handled MessageDesk::TakeStep(Step step, store::Database& database, const Envelope& envelope,
                               WallTime now) {
   Payload payload;
-  if (!payload.ParseFromString(envelope.payload())) return {CannotParse(envelope), nullptr};
-  if (payload.outcome_case() == Payload::OUTCOME_NOT_SET) return {CannotParse(envelope), nullptr};
+  if (Status status = message::ReadPayload(envelope, payload); !status.ok())
+    return {std::move(status), nullptr};
+  if (payload.outcome_case() == Payload::OUTCOME_NOT_SET) {
+    return {MakeError(StatusCode::kInvalidArgument, "MESSAGE_MALFORMED",
+                      fmt::format("message {} of type {} says neither what was done nor why not",
+                                  envelope.message_id(), envelope.type())),
+            nullptr};
+  }
   const std::string& order_id = payload.order_id();
   if (!IsUuid(order_id) || envelope.correlation_id() != order_id)
     return {OkStatus(), [this] { ++unknown_; }};
@@ -173,7 +179,8 @@ Handled MessageDesk::TakeStep(Step step, store::Database& database, const Envelo
 template <typename Payload>
 Handled MessageDesk::TakeBack(store::Database& database, const Envelope& envelope, WallTime now) {
   Payload payload;
-  if (!payload.ParseFromString(envelope.payload())) return {CannotParse(envelope), nullptr};
+  if (Status status = message::ReadPayload(envelope, payload); !status.ok())
+    return {std::move(status), nullptr};
   if (!IsUuid(payload.order_id())) return {OkStatus(), [this] { ++unknown_; }};
   log::Warning("order_taken_back",
                {{"order_id", payload.order_id()}, {"reason", payload.refusal().reason()}});
