@@ -1,5 +1,6 @@
 """Checkout: whatever the style, no portion and no penny is missing or spent twice, and no order stays undecided."""
 
+import itertools
 import os
 import random
 import threading
@@ -9,12 +10,15 @@ import unittest
 import grpc
 
 from audit import ACCOUNT, NANOS, VALIDATED, Audit
-from experiment import until
+from experiment import Experiment, repeated_when_busy, until
 from lockstep_harness import (BLOCKING, COMMON_DATA, DEFERRED, EVENT_DRIVEN, NON_BLOCKING, REPLICA, Error, Lockstep, money,
                               stubs)
 
 ORDERS = int(os.environ.get("LOCKSTEP_CHECKOUTS", "600"))  # of each style
+KILLS = int(os.environ.get("LOCKSTEP_CHECKOUT_KILLS", "60"))
+ORDERS_A_KILL = 30  # about; what is in stock and in the accounts is for half of them
 AT_ONCE = 64
+HOT_SECONDS = 2.0
 RESTAURANTS, ITEMS, CONSUMERS = 4, 20, 200
 STYLES = {"blocking": BLOCKING, "non-blocking": NON_BLOCKING, "replica": REPLICA, "deferred": DEFERRED,
           "event-driven": EVENT_DRIVEN, "common data": COMMON_DATA}
@@ -128,26 +132,30 @@ class Client(threading.Thread):
 
 
 def place_all(test, shop, style, orders, timeout=10.0, meanwhile=None):
-    """Gives the clients, ended. meanwhile: runs beside them, with a function that says whether they are at work."""
-    left, lock = iter(range(orders)), threading.Lock()
+    """How many. orders: so many, or None: until meanwhile, which runs beside them, has ended. meanwhile gets a function that
+    says whether they are at work."""
+    left, lock, stop = itertools.count(), threading.Lock(), threading.Event()
 
     def next_order():
         with lock:
-            return next(left, None)
+            return None if stop.is_set() or (nth := next(left)) == orders else nth
 
     clients = [Client(shop, style, next_order, nth, timeout) for nth in range(AT_ONCE)]
     for client in clients:
         client.start()
     if meanwhile:
         meanwhile(lambda: any(client.is_alive() for client in clients))
+        stop.set()
     for client in clients:
         client.join(120)
         test.assertIsNone(client.failed)
         test.assertFalse(client.is_alive())
-    return clients
+    return next(left) if orders is None else orders
 
 
-class Checkout(unittest.TestCase):
+class Checkout(Experiment):
+    name = "checkout"
+
     def start(self, orders, order_flags=()):
         lockstep = self.enterContext(Lockstep(order=order_flags))
         shop = Shop(lockstep, orders)
@@ -177,25 +185,31 @@ class Checkout(unittest.TestCase):
                 self.assertGreater(validated, ORDERS // 5)
                 self.assertGreaterEqual(set(reasons), REFUSALS)
 
-    def test_hot_item(self):
+    @repeated_when_busy
+    def test_hot_item(self, seed):
         """The last 10 portions, for many at once."""
+        del seed
         for name, style in STYLES.items():
-            with self.subTest(name):
-                lockstep, shop = self.start(10)
-                shop.stock("r0", {"i0": 10})
-                request = lockstep.new_order(style=style, wait_for_final=style in (DEFERRED, EVENT_DRIVEN))
-                del request.lines[:]
-                request.consumer_id, request.restaurant_id = "c0", "r0"
-                request.lines.add(menu_item_id="i0", quantity=1)
-                begun = time.monotonic()
-                futures = [lockstep.order.stub.CreateOrder.future(request, timeout=20) for _ in range(1000)]
-                outcomes = {}
-                for future in futures:
-                    reason = "VALIDATED" if future.exception() is None else Error(future.exception()).reason
-                    outcomes[reason] = outcomes.get(reason, 0) + 1
-                print(f"{name}: a hot item: {outcomes} in {time.monotonic() - begun:.2f} s", flush=True)
-                self.assertEqual(outcomes, {"VALIDATED": 10, "OUT_OF_STOCK": 990})
-                Audit(lockstep, shop.deposits).wait_until_quiet()
+            lockstep, shop = self.start(10, ["--pool-queue", "1000"])
+            shop.stock("r0", {"i0": 10})
+            request = lockstep.new_order(style=style, wait_for_final=style in (DEFERRED, EVENT_DRIVEN))
+            del request.lines[:]
+            request.consumer_id, request.restaurant_id = "c0", "r0"
+            request.lines.add(menu_item_id="i0", quantity=1)
+            self.watch_machine(lockstep)
+            within = self.predict_at_most(f"{name}: 1,000 orders at once for the last 10 portions: decided within",
+                                          HOT_SECONDS, " s")
+            begun = time.monotonic()
+            futures = [lockstep.order.stub.CreateOrder.future(request, timeout=20) for _ in range(1000)]
+            outcomes = {}
+            for future in futures:
+                reason = "VALIDATED" if future.exception() is None else Error(future.exception()).reason
+                outcomes[reason] = outcomes.get(reason, 0) + 1
+            took = time.monotonic() - begun
+            print(f"{name}: a hot item: {outcomes} in {took:.2f} s", flush=True)
+            self.assertEqual(outcomes, {"VALIDATED": 10, "OUT_OF_STOCK": 990})
+            within.check(took)
+            Audit(lockstep, shop.deposits).wait_until_quiet()
 
     def test_cancelling_gives_back(self):
         lockstep, shop = self.start(5000)
@@ -212,23 +226,21 @@ class Checkout(unittest.TestCase):
         self.assertEqual({item.sold for item in audit.stock()}, {0})
 
     def test_kills(self):
-        """SIGKILL of each process at random moments."""
-        orders = ORDERS
-        lockstep, shop = self.start(orders)
-        chance = random.Random(7)
-        kills = 0
+        """SIGKILL of a process at random moments, in all styles at once."""
+        seed = int(os.environ.get("LOCKSTEP_SEED", time.time_ns() % 1_000_000))
+        print(f"seed {seed}, {KILLS} kills", flush=True)
+        lockstep, shop = self.start(KILLS * ORDERS_A_KILL)
+        chance = random.Random(seed)
 
-        def kill(at_work):
-            nonlocal kills
-            while at_work():
-                time.sleep(chance.uniform(0.0, 0.15))  # not for a condition: at a random moment
+        def kill(_):
+            for _ in range(KILLS):
+                time.sleep(chance.uniform(0.0, 0.2))  # not for a condition: at a random moment
                 server = chance.choice(lockstep.servers)
                 server.kill()
                 server.start()
-                kills += 1
 
-        place_all(self, shop, None, orders, meanwhile=kill)
-        self.check(lockstep, shop, f"{kills} kills", orders)
+        orders = place_all(self, shop, None, None, meanwhile=kill)
+        self.check(lockstep, shop, f"{KILLS} kills", orders)
 
     def test_overload(self):
         """More than the pool can serve, with deadlines that most of them miss."""

@@ -89,6 +89,34 @@ inline Status Unreachable(const char* peer) {
   return MakeError(StatusCode::kUnavailable, "cannot be reached", std::move(detail));
 }
 
+// Steps of a checkout that a test answers by hand, one at a time.
+class FakeSteps final : public CheckoutSteps {
+ public:
+  void Do(const CheckCall& /*call*/, Step step, const Order& /*order*/,
+          AnyInvocable<void(StepResult)> done) override {
+    asked.push_back(step);
+    done_ = std::move(done);
+  }
+  void Answer(Status status, std::string refusal = "") {
+    AnyInvocable<void(StepResult)> done = std::exchange(done_, nullptr);
+    done({std::move(status), std::move(refusal), {}});
+  }
+  std::vector<Step> asked;
+
+ private:
+  AnyInvocable<void(StepResult)> done_;
+};
+
+class SaysNothing final : public BesideOrder {
+ public:
+  Status Write(store::Database& /*database*/, const Order& /*order*/) const override {
+    return OkStatus();
+  }
+  Status Undo(store::Database& /*database*/, const Checkout& /*checkout*/) const override {
+    return OkStatus();
+  }
+};
+
 // The outside of PlaceOrder.
 struct World {
   ManualClock clock;
@@ -97,7 +125,13 @@ struct World {
   FakeStore store;
   RequestGate gate;
 
-  PlaceOrderParts parts() { return {consumer, menu, nullptr, store, gate, clock}; }
+  FakeSteps steps;
+  const SaysNothing beside;
+  bool checks_out = false;  // as the styles that wait do
+
+  PlaceOrderParts parts() {
+    return {consumer, menu, &beside, checks_out ? &steps : nullptr, store, gate, clock};
+  }
 
   void AnswerInline() {
     consumer.AnswerInline([](const ConsumerQuestion& question) { return Accepting(question); });

@@ -233,6 +233,8 @@ class FakeStore final : public OrderStore {
   }
 
   mutable std::mutex mutex_;
+  std::vector<Checkout> checkouts_;
+  std::vector<std::string> abandoned_;
   bool hold_ = false;
   Status insert_status_;
   Status find_status_;
