@@ -138,7 +138,8 @@ def place_all(test, shop, style, orders, timeout=10.0, meanwhile=None):
 
     def next_order():
         with lock:
-            return None if stop.is_set() or (nth := next(left)) == orders else nth
+            nth = next(left)
+        return None if stop.is_set() or (orders is not None and nth >= orders) else nth
 
     clients = [Client(shop, style, next_order, nth, timeout) for nth in range(AT_ONCE)]
     for client in clients:
