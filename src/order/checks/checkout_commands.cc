@@ -81,16 +81,16 @@ Status AwardPoints(store::Database& database, const Order& order, const Named& n
   return Put(database, kConsumerPeer, payload, named);
 }
 
-Status Say(store::Database& database, const Command& command, const Order& order,
+Status Say(store::Database& database, const StepCommand& command, const Order& order,
            const Named& named) {
   switch (command.kind) {
-    case Command::Kind::kAsk:
+    case StepCommand::Kind::kAsk:
       return Ask(database, command.step, order, named);
-    case Command::Kind::kConfirm:
+    case StepCommand::Kind::kConfirm:
       return Confirm(database, command.step, named);
-    case Command::Kind::kUndo:
+    case StepCommand::Kind::kUndo:
       return UndoStep(database, command.step, command.after_confirm, named);
-    case Command::Kind::kAwardPoints:
+    case StepCommand::Kind::kAwardPoints:
       break;
   }
   return AwardPoints(database, order, named);
@@ -100,7 +100,7 @@ Status Say(store::Database& database, const Command& command, const Order& order
 
 Status SayCheckout(store::Database& database, const Order* before, const Order& after) {
   const Named named{after.order_id, after.consumer_id, after.restaurant_id, after.update_time};
-  for (const Command& command : CommandsAfter(before, after)) {
+  for (const StepCommand& command : CommandsAfter(before, after)) {
     if (Status status = Say(database, command, after, named); !status.ok()) return status;
   }
   return OkStatus();

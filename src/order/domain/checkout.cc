@@ -81,8 +81,8 @@ void RecordSteps(const std::vector<Step>& done, std::optional<Step> refused,
   }
 }
 
-std::vector<Command> CommandsAfter(const Order* before, const Order& after) {
-  std::vector<Command> commands;
+std::vector<StepCommand> CommandsAfter(const Order* before, const Order& after) {
+  std::vector<StepCommand> commands;
   const bool was_validated = before != nullptr && before->state == OrderState::kValidated;
   const bool moved = before == nullptr || before->state != after.state;
   for (const Step step : kSteps) {
@@ -90,17 +90,17 @@ std::vector<Command> CommandsAfter(const Order* before, const Order& after) {
     if (!state) continue;
     const bool new_state = before == nullptr || StateOf(*before, step) != state;
     if (*state == StepState::kAsked && new_state && after.state == OrderState::kPending)
-      commands.push_back({Command::Kind::kAsk, step});
+      commands.push_back({StepCommand::Kind::kAsk, step});
     if (moved && after.state == OrderState::kValidated)
-      commands.push_back({Command::Kind::kConfirm, step});
+      commands.push_back({StepCommand::Kind::kConfirm, step});
     const bool ended =
         after.state == OrderState::kRejected || after.state == OrderState::kCancelled;
     if (moved && ended && *state != StepState::kRefused)
-      commands.push_back({Command::Kind::kUndo, step, was_validated});
+      commands.push_back({StepCommand::Kind::kUndo, step, was_validated});
   }
   // The points live in the account that paid.
   if (moved && after.state == OrderState::kValidated && StateOf(after, Step::kPayment))
-    commands.push_back({Command::Kind::kAwardPoints, Step::kPayment});
+    commands.push_back({StepCommand::Kind::kAwardPoints, Step::kPayment});
   return commands;
 }
 

@@ -36,15 +36,15 @@ void RecordSteps(const std::vector<Step>& done, std::optional<Step> refused,
                  const std::string& refusal, WallTime now, Order& order);
 
 // What is to be said to the neighbours.
-struct Command {
+struct StepCommand {
   enum class Kind { kAsk, kConfirm, kUndo, kAwardPoints };
   Kind kind;
   Step step;                   // of kAwardPoints: kPayment
   bool after_confirm = false;  // of kUndo: the order was VALIDATED
-  friend bool operator==(const Command&, const Command&) = default;
+  friend bool operator==(const StepCommand&, const StepCommand&) = default;
 };
 // What follows from an order having become what it is now. before: null if it was not kept.
-std::vector<Command> CommandsAfter(const Order* before, const Order& after);
+std::vector<StepCommand> CommandsAfter(const Order* before, const Order& after);
 
 // How a rejection for this reason is told that no verdict gave, but a step or Order itself.
 Rejection RejectionFor(const std::string& reason, const Order& order);

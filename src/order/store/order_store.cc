@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "common/base/kill_point.h"
-#include "common/base/log.h"
 #include "order/domain/checkout.h"
 #include "order/store/checkout_rows.h"
 #include "order/store/copies.h"
 #include "order/store/feed_rows.h"
+#include "order/store/read_into.h"
 #include "order/store/schema.h"
 
 namespace lockstep::order {
@@ -64,26 +64,6 @@ Status InsertIn(store::Database& database, const Order& order, const std::string
   }
   PassKillPoint(KillPoint::kOrderBeforeCommit);
   return OkStatus();
-}
-
-// Reads by work, which fills a value, and hands over that value or the error.
-template <class Value, class Work>
-void ReadInto(store::ReaderPool& readers, Deadline not_after, Work work,
-              AnyInvocable<void(StatusOr<Value>)> done) {
-  const auto value = std::make_shared<StatusOr<Value>>(absl::UnknownError("not read"));
-  readers.Read(
-      [value, work = std::move(work)](store::Database& database) {
-        *value = work(database);
-        return value->status();
-      },
-      not_after,
-      [value, done = std::move(done)](const Status& status) mutable {
-        if (status.ok()) {
-          done(std::move(*value));
-        } else {
-          done(status);
-        }
-      });
 }
 
 }  // namespace
@@ -223,70 +203,6 @@ Status SqliteOrderStore::Change(store::Database& database, const Order& before,
                                 const Order& after) const {
   if (Status status = UpdateOrder(database, before, after); !status.ok()) return status;
   return when_changed_ ? when_changed_(database, before, after) : OkStatus();
-}
-
-void SqliteOrderStore::BeginCheckout(Checkout checkout, WallTime settle_time, Deadline not_after,
-                                     AnyInvocable<void(Status)> done) {
-  file_->writer().Submit(
-      [checkout = std::move(checkout), settle_time](store::Database& database) {
-        return InsertCheckout(database, checkout, settle_time);
-      },
-      not_after,
-      [done = std::move(done)](const store::CommitResult& committed) mutable {
-        done(committed.status);
-      });
-}
-
-namespace {
-
-// Within a transaction: unless somebody else has settled it.
-Status Settle(store::Database& database, const Checkout& checkout, const BesideOrder& beside) {
-  const StatusOr<bool> removed = RemoveCheckout(database, checkout.order_id);
-  if (!removed.ok()) return removed.status();
-  return *removed ? beside.Undo(database, checkout) : OkStatus();
-}
-
-}  // namespace
-
-void SqliteOrderStore::AbandonCheckout(Checkout checkout, const BesideOrder& beside) {
-  file_->writer().Submit(
-      [checkout = std::move(checkout), &beside](store::Database& database) {
-        return Settle(database, checkout, beside);
-      },
-      Deadline::Never(),
-      [](const store::CommitResult& committed) {
-        // Its row is there still: it is settled when its time has come.
-        if (!committed.status.ok())
-          log::Warning("checkout_not_abandoned", {{"message", MessageOf(committed.status)}});
-      });
-}
-
-void SqliteOrderStore::SettleCheckouts(WallTime now, const BesideOrder& beside,
-                                       AnyInvocable<void(StatusOr<int>)> done) {
-  using Checkouts = std::vector<Checkout>;
-  ReadInto<Checkouts>(
-      file_->readers(), Deadline::Never(),
-      [now](store::Database& database) {
-        return ReadUnsettled(database, now, limits::kPurgeBatchRows);
-      },
-      [this, &beside, done = std::move(done)](StatusOr<Checkouts> checkouts) mutable {
-        if (!checkouts.ok() || checkouts->empty()) {
-          done(checkouts.ok() ? StatusOr<int>(0) : checkouts.status());
-          return;
-        }
-        const int count = static_cast<int>(checkouts->size());
-        file_->writer().Submit(
-            [&beside, checkouts = *std::move(checkouts)](store::Database& database) {
-              for (const Checkout& checkout : checkouts) {
-                if (Status status = Settle(database, checkout, beside); !status.ok()) return status;
-              }
-              return OkStatus();
-            },
-            Deadline::Never(),
-            [count, done = std::move(done)](const store::CommitResult& committed) mutable {
-              done(committed.status.ok() ? StatusOr<int>(count) : committed.status);
-            });
-      });
 }
 
 Status SqliteOrderStore::InsertWithin(store::Database& database, const Order& order,

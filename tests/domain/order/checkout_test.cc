@@ -10,7 +10,7 @@
 namespace lockstep::order {
 namespace {
 
-using Kind = Command::Kind;
+using Kind = StepCommand::Kind;
 using std::chrono_literals::operator""s;
 
 constexpr WallTime kNow = kJudged + 1s;
@@ -57,22 +57,23 @@ TEST_CASE("an order reserves, then pays, then is VALIDATED, and says each in its
   REQUIRE(CommandsAfter(&before, order).empty());
   before = order;
   REQUIRE(TakeVerdict(Limited(), kNow, order).effect == VerdictEffect::kRecorded);
-  REQUIRE(CommandsAfter(&before, order) == std::vector<Command>{{Kind::kAsk, Step::kReservation}});
+  REQUIRE(CommandsAfter(&before, order) ==
+          std::vector<StepCommand>{{Kind::kAsk, Step::kReservation}});
   before = order;
   REQUIRE(TakeStep(Step::kReservation, "", kNow, order).effect == VerdictEffect::kRecorded);
-  REQUIRE(CommandsAfter(&before, order) == std::vector<Command>{{Kind::kAsk, Step::kPayment}});
+  REQUIRE(CommandsAfter(&before, order) == std::vector<StepCommand>{{Kind::kAsk, Step::kPayment}});
   before = order;
   REQUIRE(TakeStep(Step::kPayment, "", kNow, order).effect == VerdictEffect::kDecided);
   REQUIRE(order.state == OrderState::kValidated);
   REQUIRE(CommandsAfter(&before, order) ==
-          std::vector<Command>{{Kind::kConfirm, Step::kReservation},
-                               {Kind::kConfirm, Step::kPayment},
-                               {Kind::kAwardPoints, Step::kPayment}});
+          std::vector<StepCommand>{{Kind::kConfirm, Step::kReservation},
+                                   {Kind::kConfirm, Step::kPayment},
+                                   {Kind::kAwardPoints, Step::kPayment}});
   before = order;
   order = Cancel(order, kNow).value();
   REQUIRE(CommandsAfter(&before, order) ==
-          std::vector<Command>{{Kind::kUndo, Step::kReservation, true},
-                               {Kind::kUndo, Step::kPayment, true}});
+          std::vector<StepCommand>{{Kind::kUndo, Step::kReservation, true},
+                                   {Kind::kUndo, Step::kPayment, true}});
 }
 
 TEST_CASE("a refused step rejects the order with its reason, and what was done is undone") {
@@ -82,10 +83,11 @@ TEST_CASE("a refused step rejects the order with its reason, and what was done i
   REQUIRE(TakeStep(Step::kPayment, "INSUFFICIENT_FUNDS", kNow, order).effect ==
           VerdictEffect::kDecided);
   REQUIRE(order.state == OrderState::kRejected);
-  REQUIRE(CommandsAfter(&before, order) == std::vector<Command>{{Kind::kUndo, Step::kReservation}});
+  REQUIRE(CommandsAfter(&before, order) ==
+          std::vector<StepCommand>{{Kind::kUndo, Step::kReservation}});
   const Status status = RefusalError(order);
   REQUIRE(DetailOf(status).reason == "INSUFFICIENT_FUNDS");
-  REQUIRE(DetailOf(status).preconditions.front().subject == "consumers/consumer-7");
+  REQUIRE(DetailOf(status).preconditions.front().field == "consumers/consumer-7");
 }
 
 TEST_CASE("an answer that nobody waits for changes nothing") {
@@ -104,13 +106,15 @@ TEST_CASE("what expires or is cancelled in the middle undoes what was asked for,
   Order before = order;
   Expire(kNow, order);
   REQUIRE(order.rejection_reasons == std::vector<std::string>{kValidationExpired});
-  REQUIRE(CommandsAfter(&before, order) == std::vector<Command>{{Kind::kUndo, Step::kReservation}});
+  REQUIRE(CommandsAfter(&before, order) ==
+          std::vector<StepCommand>{{Kind::kUndo, Step::kReservation}});
   order = before;
   TakeStep(Step::kReservation, "", kNow, order);
   before = order;
   order = Cancel(order, kNow).value();
-  REQUIRE(CommandsAfter(&before, order) ==
-          std::vector<Command>{{Kind::kUndo, Step::kReservation}, {Kind::kUndo, Step::kPayment}});
+  REQUIRE(
+      CommandsAfter(&before, order) ==
+      std::vector<StepCommand>{{Kind::kUndo, Step::kReservation}, {Kind::kUndo, Step::kPayment}});
 }
 
 TEST_CASE("a checkout that was waited for says what confirms or undoes it with the order") {
@@ -122,13 +126,13 @@ TEST_CASE("a checkout that was waited for says what confirms or undoes it with t
   REQUIRE(order.state == OrderState::kValidated);
   REQUIRE(order.version() == 3);
   REQUIRE(CommandsAfter(nullptr, order) ==
-          std::vector<Command>{{Kind::kConfirm, Step::kReservation},
-                               {Kind::kConfirm, Step::kPayment},
-                               {Kind::kAwardPoints, Step::kPayment}});
+          std::vector<StepCommand>{{Kind::kConfirm, Step::kReservation},
+                                   {Kind::kConfirm, Step::kPayment},
+                                   {Kind::kAwardPoints, Step::kPayment}});
   RecordSteps({Step::kReservation}, Step::kPayment, "INSUFFICIENT_FUNDS", kNow, refused);
   REQUIRE(refused.state == OrderState::kRejected);
   REQUIRE(CommandsAfter(nullptr, refused) ==
-          std::vector<Command>{{Kind::kUndo, Step::kReservation}});
+          std::vector<StepCommand>{{Kind::kUndo, Step::kReservation}});
 }
 
 // Whatever happens in whatever order: all that was asked for is confirmed or undone, once.
@@ -136,7 +140,7 @@ TEST_CASE("every way through a checkout confirms or undoes each step that was as
   std::mt19937 random(5);
   for (int round = 0; round < 2000; ++round) {
     Order order = Asking(PaidByAccount(), Limited());
-    std::vector<Command> said = CommandsAfter(nullptr, order);
+    std::vector<StepCommand> said = CommandsAfter(nullptr, order);
     for (int move = 0; move < 6; ++move) {
       const Order before = order;
       switch (random() % 6) {
@@ -149,11 +153,11 @@ TEST_CASE("every way through a checkout confirms or undoes each step that was as
         default:
           TakeStep(kSteps[random() % 2], random() % 4 == 0 ? "NO" : "", kNow, order);
       }
-      for (const Command& command : CommandsAfter(&before, order)) said.push_back(command);
+      for (const StepCommand& command : CommandsAfter(&before, order)) said.push_back(command);
     }
     for (const Step step : kSteps) {
       int asked = 0, confirmed = 0, undone = 0;
-      for (const Command& command : said) {
+      for (const StepCommand& command : said) {
         if (command.step != step) continue;
         asked += command.kind == Kind::kAsk;
         confirmed += command.kind == Kind::kConfirm;
