@@ -6,6 +6,7 @@
 
 #include "lab/values.h"
 #include "tests/support/catch.h"
+#include "tests/support/temp_dir.h"
 
 namespace lockstep::lab {
 namespace {
@@ -15,11 +16,10 @@ using namespace std::chrono_literals;
 constexpr char kHeader[] = "Order Number,Order Date,Item Name,Quantity\r\n";
 
 StatusOr<std::vector<HistoryOrder>> Read(const std::string& text) {
-  const auto file = std::filesystem::temp_directory_path() / "lockstep-history-test.csv";
+  const test::TempDir folder;  // tests run at once
+  const std::string file = folder.File("history.csv");
   std::ofstream(file, std::ios::binary) << text;
-  auto history = ReadHistory(file);
-  std::filesystem::remove(file);
-  return history;
+  return ReadHistory(file);
 }
 
 // The same, below the row of column names.

@@ -8,6 +8,7 @@
 
 #include "lab/history.h"
 #include "tests/support/catch.h"
+#include "tests/support/temp_dir.h"
 
 namespace lockstep::lab {
 namespace {
@@ -44,11 +45,10 @@ TEST_CASE(
 }
 
 StatusOr<std::vector<restaurant::v1::MenuItem>> Menu(const std::string& text) {
-  const auto file = std::filesystem::temp_directory_path() / "lockstep-menu-test.csv";
+  const test::TempDir folder;  // tests run at once
+  const std::string file = folder.File("menu.csv");
   std::ofstream(file, std::ios::binary) << text;
-  auto menu = ReadMenu(file, "GBP");
-  std::filesystem::remove(file);
-  return menu;
+  return ReadMenu(file, "GBP");
 }
 
 TEST_CASE("a menu of two columns is enough, the same item twice is one item") {
