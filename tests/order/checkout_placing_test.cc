@@ -7,7 +7,7 @@
 namespace lockstep::order {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 // One limited line, paid by ACCOUNT.
 struct Shop : World {

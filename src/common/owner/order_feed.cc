@@ -34,7 +34,7 @@ StatusOr<FeedPosition> OrderFeed::Position() {
   file_.readers().Read(
       [&](store::Database& database) {
         auto kept = message::ReadFeedPosition(database, source_);
-        if (kept.ok()) position = *std::move(kept);
+        if (kept.ok()) position = *kept;
         return kept.status();
       },
       Deadline::Never(), [&read](const Status& status) { read.set_value(status); });

@@ -20,7 +20,7 @@ namespace lockstep::lab {
 namespace {
 
 using order::v1::OrderService;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr int kColumnsDefault = 120;  // where there is no terminal
 

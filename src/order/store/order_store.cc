@@ -46,7 +46,7 @@ Status InsertIn(store::Database& database, const Order& order, const std::string
     if (!inserted.ok()) return inserted.status();
     if (!*inserted) {
       StatusOr<std::optional<StoredOutcome>> outcome = ReadOutcome(database, order.request_id);
-      if (outcome.ok()) existing = *std::move(outcome);
+      if (outcome.ok()) existing = *outcome;
       return outcome.status();
     }
   }

@@ -11,7 +11,7 @@ namespace lockstep::order {
 namespace {
 
 using Kind = StepCommand::Kind;
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr WallTime kNow = kJudged + 1s;
 
