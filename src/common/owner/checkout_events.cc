@@ -1,7 +1,5 @@
 #include "common/owner/checkout_events.h"
 
-#include <algorithm>
-
 namespace lockstep::owner {
 
 using order::v1::CheckoutStep;

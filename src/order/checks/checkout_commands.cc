@@ -1,6 +1,5 @@
 #include "order/checks/checkout_commands.h"
 
-#include "common/message/outbox.h"
 #include "common/rpc/proto_values.h"
 #include "lockstep/consumer/v1/account.pb.h"
 #include "lockstep/restaurant/v1/restaurant.pb.h"
@@ -22,10 +21,7 @@ struct Named {
 template <typename Payload>
 Status Put(store::Database& database, const char* peer, const Payload& payload,
            const Named& named) {
-  message::v1::Envelope envelope =
-      message::MakeEnvelope(payload, named.order_id, named.order_id, named.now);
-  envelope.set_reply_to(kOrderPeer);
-  return message::PutIntoOutbox(database, peer, envelope);
+  return SendCommand(database, peer, payload, named.order_id, named.now);
 }
 
 template <typename Payload>

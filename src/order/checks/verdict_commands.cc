@@ -1,29 +1,18 @@
 #include "order/checks/verdict_commands.h"
 
-#include "common/message/outbox.h"
 #include "lockstep/consumer/v1/consumer.pb.h"
 #include "lockstep/restaurant/v1/restaurant.pb.h"
 
 namespace lockstep::order {
-namespace {
-
-template <typename Payload>
-Status Ask(store::Database& database, const char* peer, const Payload& payload,
-           const Order& order) {
-  message::v1::Envelope envelope =
-      message::MakeEnvelope(payload, order.order_id, order.order_id, order.update_time);
-  envelope.set_reply_to(kOrderPeer);
-  return message::PutIntoOutbox(database, peer, envelope);
-}
-
-}  // namespace
-
 Status VerdictCommands::Write(store::Database& database, const Order& order) const {
   if (order.state != OrderState::kPending) return OkStatus();
   consumer::v1::ValidateConsumerInfo of_consumer;
   of_consumer.set_order_id(order.order_id);
   of_consumer.set_consumer_id(order.consumer_id);
-  if (Status status = Ask(database, kConsumerPeer, of_consumer, order); !status.ok()) return status;
+  if (Status status =
+          SendCommand(database, kConsumerPeer, of_consumer, order.order_id, order.update_time);
+      !status.ok())
+    return status;
   restaurant::v1::ValidateOrderDetails of_restaurant;
   of_restaurant.set_order_id(order.order_id);
   of_restaurant.set_restaurant_id(order.restaurant_id);
@@ -36,7 +25,7 @@ Status VerdictCommands::Write(store::Database& database, const Order& order) con
   address->set_street(order.delivery_address.street);
   address->set_city(order.delivery_address.city);
   address->set_postal_code(order.delivery_address.postal_code);
-  return Ask(database, kRestaurantPeer, of_restaurant, order);
+  return SendCommand(database, kRestaurantPeer, of_restaurant, order.order_id, order.update_time);
 }
 
 }  // namespace lockstep::order
